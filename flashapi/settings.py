@@ -1,0 +1,208 @@
+"""Every environment variable, read once, in the order of `.env.example`.
+
+Nothing else in the project reads the environment. Values already in the environment win over `.env`.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+from dotenv import dotenv_values
+
+DEFAULT_CORS_ORIGINS = "*"
+UNENFORCED_RATE_LIMIT = (100, 900_000)
+"""The original's example values: it printed them and never applied them."""
+
+
+class InvalidSetting(ValueError):
+    """An environment variable holds something that can't be used; the message names it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What the installation was told. Times are in the unit their name ends in."""
+
+    # Server
+    port: int = 3000
+    host: str = "127.0.0.1"
+    public_url: str = ""
+    web_workers: int = 2
+    log_level: str = "info"
+    timezone: str = "America/Sao_Paulo"
+    cors_origins: tuple[str, ...] = (DEFAULT_CORS_ORIGINS,)
+    # Secrets
+    global_api_key: str = field(default="", repr=False)
+    # Data
+    data_dir: Path = Path("data")
+    database_url: str = field(default="", repr=False)
+    database_pool: int = 10
+    redis_url: str = field(default="", repr=False)
+    device_store_url: str = field(default="", repr=False)
+    # Sessions
+    shards: int = 16
+    session_workers: int = 1
+    phone_client: str = "Flash_api"
+    phone_name: str = "Chrome"
+    sandbox: bool = False
+    live: bool = True
+    # WebSocket
+    websocket: bool = True
+    websocket_secret: str = field(default="", repr=False)
+    auth_timeout_minutes: float = 1.0
+    # Webhooks and other outgoing requests
+    global_webhook_url: str = ""
+    allow_private_urls: bool = False
+    # Limits
+    rate_limit_window_ms: int = 60_000
+    rate_limit_max: int = 1_200
+    rate_limit_given: bool = False
+    body_limit_bytes: int = 10 * 1024 * 1024
+    event_retention: int = 1_000_000
+
+    @property
+    def redis_socket(self) -> Path:
+        """The socket of the Redis we start ourselves when REDIS_URL is empty."""
+        return self.data_dir / "redis" / "redis.sock"
+
+    @property
+    def sandbox_dir(self) -> Path:
+        """Where the simulated network keeps its state, its control socket and the client made for it."""
+        return self.data_dir / "sandbox"
+
+    @property
+    def devices_dir(self) -> Path:
+        """One WhatsApp device store (SQLite) per session."""
+        return self.data_dir / "devices"
+
+    @property
+    def modes(self) -> tuple[str, ...]:
+        """The modes of session this installation serves."""
+        return tuple(mode for mode, on in (("live", self.live), ("sandbox", self.sandbox)) if on)
+
+    @property
+    def bind(self) -> str:
+        """HOST:PORT as gunicorn wants it."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def base_url(self) -> str:
+        """The address clients use."""
+        if self.public_url:
+            return self.public_url
+        shown = "localhost" if self.host in ("0.0.0.0", "::", "") else self.host
+        return f"http://{shown}:{self.port}"
+
+
+def load(environ: Mapping[str, str] | None = None, dotenv: Path | None = Path(".env")) -> Settings:
+    """Read the settings: the environment first, then the `.env` file, then the defaults. Raises InvalidSetting."""
+    values: dict[str, str] = {}
+    if dotenv is not None and dotenv.exists():
+        values.update({k: v for k, v in dotenv_values(dotenv).items() if v is not None})
+    values.update(os.environ if environ is None else environ)
+    return _Reader(values).settings()
+
+
+def is_loopback(host: str) -> bool:
+    """Whether this bind address can be reached from this machine only."""
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
+class _Reader:
+    """Turns strings into typed settings; every complaint names its variable."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self.values = values
+
+    def text(self, name: str, default: str = "") -> str:
+        return self.values.get(name, "").strip() or default
+
+    def integer(self, name: str, default: int, low: int = 0, high: int = 2**31) -> int:
+        raw = self.text(name)
+        if not raw:
+            return default
+        try:
+            number = int(raw)
+        except ValueError:
+            raise InvalidSetting(f"{name} must be a whole number, not {raw!r}") from None
+        if not low <= number <= high:
+            raise InvalidSetting(f"{name} must be between {low} and {high}, not {number}")
+        return number
+
+    def number(self, name: str, default: float) -> float:
+        raw = self.text(name)
+        try:
+            return float(raw) if raw else default
+        except ValueError:
+            raise InvalidSetting(f"{name} must be a number, not {raw!r}") from None
+
+    def boolean(self, name: str, default: bool) -> bool:
+        raw = self.text(name).lower()
+        if not raw:
+            return default
+        if raw in ("true", "1", "yes", "on"):
+            return True
+        if raw in ("false", "0", "no", "off"):
+            return False
+        raise InvalidSetting(f"{name} must be true or false, not {raw!r}")
+
+    def settings(self) -> Settings:
+        host, public_url = self._addresses()
+        data_dir = Path(self.text("DATA_DIR", "data")).resolve()
+        max_requests = self.integer("RATE_LIMIT_MAX_REQUESTS", 1_200, low=1)
+        window_ms = self.integer("RATE_LIMIT_WINDOW_MS", 60_000, low=1_000)
+        global_webhook = self.boolean("ENABLE_GLOBAL_WEBHOOK", False)
+        return Settings(
+            port=self.integer("PORT", 3000, low=0, high=65_535),
+            host=host,
+            public_url=public_url,
+            web_workers=self.integer("WEB_WORKERS", 2, low=1, high=64),
+            log_level=self.text("LOG_LEVEL", "info").lower(),
+            timezone=self.text("TZ", "America/Sao_Paulo"),
+            cors_origins=tuple(o.strip() for o in self.text("CORS_ORIGINS", "*").split(",") if o.strip()),
+            global_api_key=self.text("GLOBAL_API_KEY"),
+            data_dir=data_dir,
+            database_url=self._database_url(data_dir),
+            database_pool=self.integer("MYSQL_CONNECTION_LIMIT", 10, low=1, high=1_000),
+            redis_url=self.text("REDIS_URL"),
+            device_store_url=self.text("DEVICE_STORE_URL"),
+            shards=self.integer("SHARDS", 16, low=1, high=1_024),
+            session_workers=self.integer("SESSION_WORKERS", 1, low=1, high=64),
+            phone_client=self.text("SESSION_PHONE_CLIENT", "Flash_api"),
+            phone_name=self.text("SESSION_PHONE_NAME", "Chrome"),
+            sandbox=self.boolean("SANDBOX", False),
+            live=self.boolean("LIVE", True),
+            websocket=self.boolean("ENABLE_WEBSOCKET", True),
+            websocket_secret=self.text("GLOBAL_WEBSOCKET_SECRET"),
+            auth_timeout_minutes=self.number("AUTH_TIMEOUT", 1.0),
+            global_webhook_url=self.text("GLOBAL_WEBHOOK_URL") if global_webhook else "",
+            allow_private_urls=self.boolean("ALLOW_PRIVATE_URLS", False),
+            rate_limit_window_ms=window_ms,
+            rate_limit_max=max_requests,
+            rate_limit_given=bool(self.text("RATE_LIMIT_MAX_REQUESTS") or self.text("RATE_LIMIT_WINDOW_MS")),
+            body_limit_bytes=self.integer("BODY_LIMIT_BYTES", 10 * 1024 * 1024, low=1_024),
+            event_retention=self.integer("EVENT_RETENTION", 1_000_000, low=1_000),
+        )
+
+    def _addresses(self) -> tuple[str, str]:
+        """HOST is the bind address, unless it is a URL: the original meant the public address by it."""
+        host = self.text("HOST", "127.0.0.1")
+        if "://" not in host:
+            return host, self.text("PUBLIC_URL").rstrip("/")
+        named = urlsplit(host).hostname
+        if not named:
+            raise InvalidSetting(f"HOST is a URL without a host name: {host!r}")
+        return ("127.0.0.1" if is_loopback(named) else "0.0.0.0"), host.rstrip("/")
+
+    def _database_url(self, data_dir: Path) -> str:
+        given = self.text("DATABASE_URL")
+        if given:
+            return given
+        if self.text("MYSQL_HOST"):
+            user, password = quote(self.text("MYSQL_USER", "root"), safe=""), quote(self.text("MYSQL_PASSWORD"), safe="")
+            port = self.integer("MYSQL_PORT", 3306, low=1, high=65_535)
+            name = self.text("MYSQL_DATABASE", "flashapi")
+            return f"mysql+pymysql://{user}:{password}@{self.text('MYSQL_HOST')}:{port}/{name}?charset=utf8mb4"
+        path = self.text("DATABASE_PATH")
+        return f"sqlite:///{Path(path).resolve() if path else data_dir / 'flashapi.sqlite'}"
