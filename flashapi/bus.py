@@ -1,0 +1,138 @@
+"""Events from whoever records them to whoever listens (D7).
+
+`record()` writes the event and its deliveries inside the transaction of what they tell of; `announce()` publishes
+after the commit. A publication that is lost costs nothing: readers notice the missing position and look into the table.
+"""
+
+import json
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import redis
+import sqlalchemy as sa
+import structlog
+
+from flashapi.events import Event
+from flashapi.models.base import now_ms
+from flashapi.models.events import GLOBAL, deliveries, endpoints, events
+
+log = structlog.get_logger()
+
+CHANNEL = "flashapi:events"
+DELIVERIES_CHANNEL = "flashapi:deliveries"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recorded:
+    """An event as it stands in the table."""
+
+    position: int
+    id: str
+    session_id: str
+    session_name: str
+    name: str
+    time: int
+    data: dict[str, Any]
+    endpoint_ids: tuple[int, ...] = ()
+
+
+def record(
+    connection: sa.Connection, session_id: str, session_name: str, event: Event, request_id: str | None = None
+) -> Recorded:
+    """Write the event and one delivery per endpoint that wants it. Call `announce` after the commit."""
+    moment = now_ms()
+    data = event.data()
+    row = {
+        "id": f"evt_{uuid.uuid4().hex}",
+        "session_id": session_id,
+        "session_name": session_name,
+        "name": event.type.value,
+        "time": moment,
+        "data": json.dumps(data, ensure_ascii=False, separators=(",", ":")),
+        "request_id": request_id,
+    }
+    position = connection.execute(events.insert(), row).inserted_primary_key[0]  # type: ignore[index]
+    wanting = _endpoints_wanting(connection, session_id, event.type.value)
+    if wanting:
+        connection.execute(
+            deliveries.insert(),
+            [{"endpoint_id": e, "position": position, "state": "waiting", "created_at": moment} for e in wanting],
+        )
+    return Recorded(
+        position=position,
+        id=row["id"],  # type: ignore[arg-type]
+        session_id=session_id,
+        session_name=session_name,
+        name=event.type.value,
+        time=moment,
+        data=data,
+        endpoint_ids=tuple(wanting),
+    )
+
+
+def _endpoints_wanting(connection: sa.Connection, session_id: str, name: str) -> list[int]:
+    found = connection.execute(
+        sa.select(endpoints.c.id, endpoints.c.events).where(
+            endpoints.c.session_id.in_([session_id, GLOBAL]), endpoints.c.enabled.is_(True)
+        )
+    )
+    return [row.id for row in found if row.events is None or name in row.events]
+
+
+def announce(client: "redis.Redis", recorded: Iterable[Recorded]) -> None:
+    """Tell the web processes and the deliverers. Redis being away is survivable: the rows are in the table."""
+    recorded = tuple(recorded)
+    if not recorded:
+        return
+    try:
+        with client.pipeline(transaction=False) as pipe:
+            for event in recorded:
+                pipe.publish(CHANNEL, json.dumps(asdict(event), ensure_ascii=False))
+            waiting = sorted({endpoint for event in recorded for endpoint in event.endpoint_ids})
+            if waiting:
+                pipe.publish(DELIVERIES_CHANNEL, json.dumps(waiting))
+            pipe.execute()
+    except redis.RedisError as error:
+        log.warning("announcement_lost", positions=[event.position for event in recorded], error=str(error))
+
+
+def parse(publication: bytes | str) -> Recorded:
+    """A publication on CHANNEL as the event it tells of."""
+    fields = json.loads(publication)
+    fields["endpoint_ids"] = tuple(fields["endpoint_ids"])
+    return Recorded(**fields)
+
+
+def last_position(connection: sa.Connection) -> int:
+    """The position of the newest event, 0 when there is none."""
+    return connection.execute(sa.select(sa.func.max(events.c.position))).scalar() or 0
+
+
+def after(
+    connection: sa.Connection, position: int, limit: int, session_id: str | None = None
+) -> Sequence[Recorded]:
+    """Up to `limit` events behind `position`, oldest first, of one session or of all."""
+    query = sa.select(events).where(events.c.position > position).order_by(events.c.position).limit(limit)
+    if session_id is not None:
+        query = query.where(events.c.session_id == session_id)
+    return [_from_row(row) for row in connection.execute(query)]
+
+
+def at(connection: sa.Connection, positions: Iterable[int]) -> Sequence[Recorded]:
+    """The events at these positions, those that exist, oldest first."""
+    query = sa.select(events).where(events.c.position.in_(list(positions))).order_by(events.c.position)
+    return [_from_row(row) for row in connection.execute(query)]
+
+
+def _from_row(row: Any) -> Recorded:
+    return Recorded(
+        position=row.position,
+        id=row.id,
+        session_id=row.session_id,
+        session_name=row.session_name,
+        name=row.name,
+        time=row.time,
+        data=json.loads(row.data),
+    )

@@ -1,0 +1,145 @@
+"""The two connections everything stands on: the database (the truth) and Redis (the speed). No Flask here.
+
+Writing transactions go through `transaction()`. On SQLite each is BEGIN IMMEDIATE with a driver timeout of 0, and
+the wait for another writer happens here, in `time.sleep`, which is cooperative in the gevent web tier: the driver's
+own busy wait would stop every request of the process.
+"""
+
+import random
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import redis
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from flashapi.errors import DatabaseUnavailable
+from flashapi.settings import Settings
+
+LOCK_WAIT_SECONDS = 5.0
+
+
+class Connections:
+    """The engine and the Redis client of one process."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.engine = create_engine(settings.database_url, settings.database_pool)
+        self.redis = create_redis(settings)
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """A connection for reads; a database out of reach raises DatabaseUnavailable."""
+        with _truthful(), self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def transaction(self, *, durable: bool = False) -> Iterator[sa.Connection]:
+        """A writing transaction, begun only once the write lock is ours, for at most LOCK_WAIT_SECONDS.
+
+        Committed at the end of the block, rolled back if it raises. `durable` makes SQLite sync the log to the disk
+        before the commit returns, which is how a queued send is accepted. Do no I/O inside.
+        """
+        with _truthful(), self.engine.connect() as connection:
+            if self.engine.dialect.name == "sqlite":
+                _take_write_lock(connection, durable)
+            with connection.begin():
+                yield connection
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self.engine.dispose()
+        self.redis.close()
+
+
+def create_engine(url: str, pool_size: int = 10) -> sa.Engine:
+    """An engine with this project's rules for SQLite (WAL, explicit BEGIN) and MySQL/MariaDB (UTC, strict)."""
+    if url.startswith("sqlite"):
+        engine = sa.create_engine(url, connect_args={"timeout": 0, "check_same_thread": False}, pool_size=pool_size)
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    engine = sa.create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_pre_ping=True,
+        pool_recycle=1_800,
+        isolation_level="READ COMMITTED",
+        connect_args={"connect_timeout": 5, "read_timeout": 30, "write_timeout": 30},
+    )
+    event.listen(engine, "connect", _prepare_mysql)
+    return engine
+
+
+def create_redis(settings: Settings, **options: Any) -> "redis.Redis":
+    """A Redis client without a read timeout, since redis-py's default of 5 s ends every longer blocking call."""
+    options = {"socket_timeout": None, "socket_connect_timeout": 5, "health_check_interval": 30, **options}
+    if settings.redis_url:
+        return redis.Redis.from_url(settings.redis_url, **options)
+    return redis.Redis(unix_socket_path=str(settings.redis_socket), **options)
+
+
+def _prepare_sqlite(dbapi_connection: Any, _record: Any) -> None:
+    dbapi_connection.isolation_level = None  # SQLAlchemy's BEGIN is ours to write
+    deadline = time.monotonic() + LOCK_WAIT_SECONDS
+    while True:
+        try:
+            dbapi_connection.execute("PRAGMA journal_mode=WAL")
+            break
+        except Exception as error:  # the switch needs a moment alone with the file
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+    dbapi_connection.execute("PRAGMA synchronous=NORMAL")
+    dbapi_connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    if not connection.info.pop("begun", False):
+        connection.exec_driver_sql("BEGIN")
+
+
+def _take_write_lock(connection: sa.Connection, durable: bool) -> None:
+    driver = connection.connection.dbapi_connection
+    assert driver is not None
+    driver.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}") 
+    deadline = time.monotonic() + LOCK_WAIT_SECONDS
+    pause = 0.001
+    while True:
+        try:
+            driver.execute("BEGIN IMMEDIATE") 
+            break
+        except Exception as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise OperationalError("BEGIN IMMEDIATE", None, error) from error
+            time.sleep(pause * random.uniform(0.5, 1.5))
+            pause = min(pause * 1.5, 0.05)
+    connection.info["begun"] = True
+
+
+def _prepare_mysql(dbapi_connection: Any, _record: Any) -> None:
+    with dbapi_connection.cursor() as cursor:
+        cursor.execute("SET time_zone='+00:00', sql_mode='STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'")
+        cursor.execute("SET innodb_lock_wait_timeout=5")
+
+
+def is_out_of_reach(error: DBAPIError) -> bool:
+    """Whether this says the database can't serve now, as opposed to refusing what was asked of it."""
+    if isinstance(error, OperationalError):
+        return True
+    return error.connection_invalidated
+
+
+@contextmanager
+def _truthful() -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError as error:
+        if is_out_of_reach(error):
+            raise DatabaseUnavailable() from error
+        raise
+    except sa.exc.TimeoutError as error:
+        raise DatabaseUnavailable() from error

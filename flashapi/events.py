@@ -1,0 +1,186 @@
+"""Everything a session can tell the world: one frozen dataclass per fact.
+
+`data()` gives the contract's JSON for WebSocket frames and webhooks alike; strings appear only here.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, ClassVar
+
+
+class EventType(StrEnum):
+    """The vocabulary, as clients subscribe to it."""
+
+    QR_UPDATED = "qr_updated"
+    SESSION_CONNECTED = "session_connected"
+    SESSION_DISCONNECTED = "session_disconnected"
+    MESSAGE_RECEIVED = "message_received"
+    MESSAGE_UPDATE = "message_update"
+    PRESENCE_UPDATE = "presence_update"
+
+
+class MessageStatus(StrEnum):
+    """How far a message has come."""
+
+    RECEIVED = "received"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    READ = "read"
+    PLAYED = "played"
+
+
+STATUS_NUMBER = {MessageStatus.SENT: 2, MessageStatus.DELIVERED: 3, MessageStatus.READ: 4, MessageStatus.PLAYED: 5}
+"""Baileys' WebMessageInfo.Status numbers, which the original's clients read."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """A fact about one session."""
+
+    type: ClassVar[EventType]
+
+    def data(self) -> dict[str, Any]:
+        """The event's JSON, in the contract's names."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class QRUpdated(Event):
+    """Emitted when a new QR code (or pairing code) is to be shown."""
+
+    type = EventType.QR_UPDATED
+    qr: str | None
+    code: str | None = None
+
+    def data(self) -> dict[str, Any]:
+        return {"qr": self.qr, "code": self.code}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionConnected(Event):
+    """Emitted when a session has logged in and can send."""
+
+    type = EventType.SESSION_CONNECTED
+    phone: str
+    jid: str
+    lid: str | None
+    name: str | None
+
+    def data(self) -> dict[str, Any]:
+        return {"phoneNumber": self.phone, "user": {"id": self.jid, "lid": self.lid, "name": self.name}}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionDisconnected(Event):
+    """Emitted when a session has lost its connection or ended its attempt, with the reason."""
+
+    type = EventType.SESSION_DISCONNECTED
+    reason: str
+
+    def data(self) -> dict[str, Any]:
+        return {"reason": self.reason}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Person:
+    """Somebody, by both of WhatsApp's names (D14); either may be unknown."""
+
+    jid: str | None
+    lid: str | None
+
+    @property
+    def preferred(self) -> str:
+        """The phone JID where known, else the LID."""
+        return self.jid or self.lid or ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MessageReceived(Event):
+    """Emitted when a message reaches the session, its own phone's messages included."""
+
+    type = EventType.MESSAGE_RECEIVED
+    id: str
+    chat: str
+    sender: Person
+    from_me: bool
+    is_group: bool
+    push_name: str | None
+    timestamp: int
+    kind: str
+    content: str
+    message: dict[str, Any]
+
+    def data(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "from": self.chat,
+            "timestamp": self.timestamp,
+            "type": self.kind,
+            "content": self.content,
+            "fromMe": self.from_me,
+            "isGroup": self.is_group,
+            "pushName": self.push_name,
+            "sender": self.sender.jid,
+            "senderLid": self.sender.lid,
+            "message": self.web_message(),
+        }
+
+    def web_message(self) -> dict[str, Any]:
+        """The message in the shape the original sends (Baileys' WAMessage)."""
+        key: dict[str, Any] = {"remoteJid": self.chat, "fromMe": self.from_me, "id": self.id}
+        if self.is_group:
+            key["participant"] = self.sender.preferred
+        return {
+            "key": key,
+            "messageTimestamp": self.timestamp,
+            "pushName": self.push_name,
+            "broadcast": self.chat.endswith("@broadcast"),
+            "message": self.message,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class MessageUpdate(Event):
+    """Emitted when a message's status has moved on: delivered, read, played, or sent after doubt."""
+
+    type = EventType.MESSAGE_UPDATE
+    id: str
+    chat: str
+    from_me: bool
+    status: MessageStatus
+    participant: str | None = None
+
+    def data(self) -> dict[str, Any]:
+        key: dict[str, Any] = {"remoteJid": self.chat, "fromMe": self.from_me, "id": self.id}
+        if self.participant:
+            key["participant"] = self.participant
+        return {
+            "id": self.id,
+            "chat": self.chat,
+            "jid": self.chat,
+            "fromMe": self.from_me,
+            "status": self.status.value,
+            "update": {"key": key, "update": {"status": STATUS_NUMBER[self.status]}},
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class PresenceUpdate(Event):
+    """Emitted when somebody comes, goes, types or records."""
+
+    type = EventType.PRESENCE_UPDATE
+    chat: str
+    person: Person
+    presence: str  # available | unavailable | composing | recording | paused
+    last_seen: int | None = None
+
+    def data(self) -> dict[str, Any]:
+        seen: dict[str, Any] = {"lastKnownPresence": self.presence}
+        if self.last_seen:
+            seen["lastSeen"] = self.last_seen
+        return {
+            "jid": self.chat,
+            "presences": {self.person.preferred: seen},
+            "sender": self.person.jid,
+            "senderLid": self.person.lid,
+        }

@@ -1,0 +1,26 @@
+"""Messages in and out, one row each: the (session, chat, sender, id) key makes replays harmless."""
+
+import sqlalchemy as sa
+
+from flashapi.models.base import OPTIONS, LongText, Millis, RowId, metadata
+
+messages = sa.Table(
+    "messages",
+    metadata,
+    sa.Column("id", RowId, primary_key=True, autoincrement=True),
+    sa.Column("session_id", sa.String(36), nullable=False),
+    sa.Column("chat", sa.String(128), nullable=False),
+    sa.Column("sender", sa.String(128), nullable=False),
+    sa.Column("message_id", sa.String(128), nullable=False),
+    sa.Column("from_me", sa.Boolean, nullable=False),
+    sa.Column("is_group", sa.Boolean, nullable=False, default=False),
+    sa.Column("type", sa.String(64), nullable=False),
+    sa.Column("content", LongText, nullable=False),  # JSON, the shape of the event's `message`
+    sa.Column("status", sa.String(12), nullable=False),  # received | sent | delivered | read | played
+    sa.Column("timestamp", sa.BigInteger, nullable=False),  # seconds, from WhatsApp
+    sa.Column("created_at", Millis, nullable=False),
+    sa.UniqueConstraint("session_id", "chat", "sender", "message_id", name="uq_messages_identity"),
+    sa.Index(None, "session_id", "message_id"),
+    sa.Index(None, "session_id", "chat", "id"),
+    **OPTIONS,
+)
