@@ -31,3 +31,6 @@ e2e: Any = load("waE2E.WAWebProtobufsE2E_pb2")
 handshake: Any = load("waWa6.WAWebProtobufsWa6_pb2")
 server_sync: Any = load("waServerSync.WAWebProtobufsServerSync_pb2")
 sync_action: Any = load("waSyncAction.WAWebProtobufSyncAction_pb2")
+
+# Through here, as protobuf ships no types.
+DecodeError: type[Exception] = importlib.import_module("google.protobuf.message").DecodeError
