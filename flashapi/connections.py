@@ -55,15 +55,24 @@ class Connections:
 
 
 def create_engine(url: str, pool_size: int = 10) -> sa.Engine:
-    """An engine with this project's rules for SQLite (WAL, explicit BEGIN) and MySQL/MariaDB (UTC, strict)."""
+    """An engine with this project's rules for SQLite (WAL, explicit BEGIN) and MySQL/MariaDB (UTC, strict).
+
+    Its exceptions show no parameters: those are message texts and hashes of keys, and exceptions are logged.
+    """
     if url.startswith("sqlite"):
-        engine = sa.create_engine(url, connect_args={"timeout": 0, "check_same_thread": False}, pool_size=pool_size)
+        engine = sa.create_engine(
+            url,
+            connect_args={"timeout": 0, "check_same_thread": False},
+            pool_size=pool_size,
+            hide_parameters=True,
+        )
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     engine = sa.create_engine(
         url,
         pool_size=pool_size,
+        hide_parameters=True,
         max_overflow=pool_size,
         pool_pre_ping=True,
         pool_recycle=1_800,
@@ -75,8 +84,17 @@ def create_engine(url: str, pool_size: int = 10) -> sa.Engine:
 
 
 def create_redis(settings: Settings, **options: Any) -> "redis.Redis":
-    """A Redis client without a read timeout, since redis-py's default of 5 s ends every longer blocking call."""
-    options = {"socket_timeout": None, "socket_connect_timeout": 5, "health_check_interval": 30, **options}
+    """A Redis client without a read timeout, since redis-py's default of 5 s ends every longer blocking call.
+
+    Each caller that waits for a job holds a connection, and redis-py's default pool refuses the 101st.
+    """
+    options = {
+        "socket_timeout": None,
+        "socket_connect_timeout": 5,
+        "health_check_interval": 30,
+        "max_connections": 10_000,
+        **options,
+    }
     if settings.redis_url:
         return redis.Redis.from_url(settings.redis_url, **options)
     return redis.Redis(unix_socket_path=str(settings.redis_socket), **options)

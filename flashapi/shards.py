@@ -5,6 +5,7 @@ import socket
 import time
 import uuid
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import redis
@@ -118,12 +119,18 @@ def claim(client: "redis.Redis", mode: str, shard: int, identity: str) -> Lease 
 
 def living_epochs(client: "redis.Redis", mode: str, shards: list[int]) -> dict[int, int]:
     """shard → epoch of its living lease, for those that have an owner."""
-    if not shards:
+    return {shard: epoch for (_, shard), epoch in epochs_of(client, [(mode, shard) for shard in shards]).items()}
+
+
+def epochs_of(client: "redis.Redis", pairs: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
+    """(mode, shard) → epoch of its living lease, for those that have an owner; one MGET."""
+    wanted = sorted(set(pairs))
+    if not wanted:
         return {}
-    values = client.mget([lease_key(mode, shard) for shard in shards])
+    values = client.mget([lease_key(mode, shard) for mode, shard in wanted])
     return {
-        shard: int(value.rsplit(b":", 1)[1])
-        for shard, value in zip(shards, values, strict=True)  # type: ignore[arg-type]
+        pair: int(value.rsplit(b":", 1)[1])
+        for pair, value in zip(wanted, values, strict=True)  # type: ignore[arg-type]
         if value is not None
     }
 
