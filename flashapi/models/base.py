@@ -4,6 +4,7 @@ Times are whole milliseconds since the epoch, UTC. Models hold columns; rules li
 """
 
 import time
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.mysql import LONGTEXT
@@ -22,7 +23,12 @@ RowId = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 Millis = sa.BigInteger()
 LongText = sa.Text().with_variant(LONGTEXT(), "mysql", "mariadb")
 
-OPTIONS = {"mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin", "mysql_engine": "InnoDB", "sqlite_autoincrement": True}
+OPTIONS: dict[str, Any] = {
+    "mysql_charset": "utf8mb4",
+    "mysql_collate": "utf8mb4_bin",
+    "mysql_engine": "InnoDB",
+    "sqlite_autoincrement": True,
+}
 """Binary collation, so that names and message ids are compared alike on both databases."""
 
 
