@@ -5,14 +5,17 @@ after the commit. A publication that is lost costs nothing: readers notice the m
 """
 
 import json
+import time
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import redis
 import sqlalchemy as sa
 import structlog
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from flashapi.events import Event
 from flashapi.models.base import now_ms
@@ -22,6 +25,10 @@ log = structlog.get_logger()
 
 CHANNEL = "flashapi:events"
 DELIVERIES_CHANNEL = "flashapi:deliveries"
+
+RETRY_SECONDS = 0.1
+RETRY_AT_MOST_SECONDS = 2.0
+"""Between two attempts to subscribe while Redis is away."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +110,34 @@ def parse(publication: bytes | str) -> Recorded:
     fields = json.loads(publication)
     fields["endpoint_ids"] = tuple(fields["endpoint_ids"])
     return Recorded(**fields)
+
+
+def subscribe(client: "redis.Redis", *channels: str, tick: float) -> Iterator[bytes | None]:
+    """The publications on these channels, for ever, and None whenever it is time to look into the table as well.
+
+    That is: after each (re)connection, after `tick` seconds of silence, and, while Redis is away, at each attempt.
+    """
+    pool = client.connection_pool
+    # redis-py would reconnect by itself and not tell that publications were missed meanwhile.
+    options = {**pool.connection_kwargs, "retry": Retry(NoBackoff(), 0)}
+    own = redis.Redis(connection_pool=redis.ConnectionPool(pool.connection_class, max_connections=1, **options))
+    pause = RETRY_SECONDS
+    try:
+        while True:
+            try:
+                with own.pubsub(ignore_subscribe_messages=True) as subscription:  # type: ignore[no-untyped-call]
+                    subscription.subscribe(*channels)
+                    while True:
+                        message = subscription.get_message(timeout=tick)  # None also for the confirmation
+                        pause = RETRY_SECONDS
+                        yield message["data"] if message is not None else None
+            except redis.RedisError as error:
+                log.warning("subscription_lost", channels=channels, error=str(error))
+            yield None
+            time.sleep(pause)
+            pause = min(pause * 2, RETRY_AT_MOST_SECONDS)
+    finally:
+        own.close()
 
 
 def last_position(connection: sa.Connection) -> int:
