@@ -1,0 +1,273 @@
+"""session → running neonize client. The only module that touches the Go library (D3)."""
+
+import ctypes
+import shutil
+import sqlite3
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import structlog
+from neonize._binder import func_callback_bytes, func_callback_bytes2, func_string, gocode
+from neonize.client import ClientFactory, NewClient
+from neonize.events import EVENT_TO_INT, Event
+from neonize.proto import Neonize_pb2 as wire
+from neonize.proto.waCompanionReg.WAWebProtobufsCompanionReg_pb2 import DeviceProps
+from neonize.utils.log import log_whatsmeow
+
+from flashapi.errors import SessionNotConnected
+from workers.door import CLOSED_AT_MOST_SECONDS, Door
+
+log = structlog.get_logger()
+
+DISCONNECT_WAIT_SECONDS = 5.0
+RETURN_WAIT_SECONDS = 2.0
+QUIET_SECONDS = 0.03
+"""No event for so long after the socket is closed means that neonize's buffer is empty."""
+OWN_DEVICE = 0
+"""The event code by which neonize tells who we are, when its event loop begins."""
+
+SUBSCRIBED: tuple[type[Any], ...] = (
+    wire.PairStatus,
+    wire.Connected,
+    wire.KeepAliveTimeout,
+    wire.KeepAliveRestored,
+    wire.LoggedOut,
+    wire.StreamReplaced,
+    wire.TemporaryBan,
+    wire.ConnectFailure,
+    wire.ClientOutdated,
+    wire.StreamError,
+    wire.Disconnected,
+    wire.Message,
+    wire.Receipt,
+    wire.ChatPresence,
+    wire.Presence,
+    wire.UndecryptableMessage,
+)
+CODES: dict[type[Any], int] = {kind: EVENT_TO_INT[kind] for kind in SUBSCRIBED}
+
+given_up = 0
+"""Threads of this process that neonize will never return from; a process with many is replaced."""
+
+
+class Listener(Protocol):
+    """What a client tells its session. All are called on Go's callback thread and must return at once."""
+
+    def on_event(self, code: int, raw: bytes) -> None:
+        """An event of the kind `code`, as protobuf bytes."""
+
+    def on_qr(self, text: str) -> None:
+        """The next QR code of this attempt."""
+
+    def on_login_over(self, outcome: str) -> None:
+        """No more QR codes: `success`, `timeout`, or what went wrong."""
+
+    def on_end(self, error: str | None) -> None:
+        """Go's call has returned by itself."""
+
+
+class _RawEvents(Event):
+    """Hands events on unparsed, so that the journal has them before anything else happens."""
+
+    def __init__(self, client: NewClient, sink: Callable[[int, bytes], None]) -> None:
+        super().__init__(client)
+        self.list_func = dict.fromkeys(CODES.values(), sink)
+        self._sink = sink
+
+    def execute(self, _uuid: int, binary: int, size: int, code: int) -> None:
+        self._sink(code, ctypes.string_at(binary, size))
+
+
+class Client:
+    """One login of one session's device, from start to stop. Never started twice."""
+
+    def __init__(self, door: Door, session_id: str, store: Path, props: DeviceProps, listener: Listener) -> None:
+        self._door = door
+        self._listener = listener
+        self._stopping = False
+        self._in_map = threading.Event()  # Go knows this client: calls before that would end the process
+        self._returned = threading.Event()
+        # A name of its own for each start: a client given up earlier must not be mistaken for this one.
+        self._neonize = NewClient(str(store), props=props, uuid=f"{session_id}/{uuid.uuid4().hex[:8]}")
+        self._neonize._stop_finalizer.detach()  # it would call Stop outside the door
+        self._events = _RawEvents(self._neonize, self._on_event)
+        self._thread = threading.Thread(target=self._run, name=f"wa-{session_id[:8]}", daemon=True)
+        self._first_sign = threading.Event()
+        self._last_event = 0.0
+
+    def start(self) -> None:
+        """Begin to connect, or to ask for a QR code. Returns at once; news comes through the listener."""
+        with self._door.acting():
+            self._thread.start()
+            self._first_sign.wait(CLOSED_AT_MOST_SECONDS)
+
+    def call(self, name: str, *arguments: Any, **keywords: Any) -> Any:
+        """Call a method of the neonize client. Raises SessionNotConnected when Go doesn't know the client."""
+        method = getattr(self._neonize, name)
+        if self._stopping or not self._in_map.is_set():
+            raise SessionNotConnected()
+        self._door.pass_through()
+        return method(*arguments, **keywords)
+
+    def stop(self) -> bool:
+        """Disconnect, then take the client out of Go's map. False if it hangs and was given up."""
+        if self._stopping:
+            return self._returned.is_set()
+        known = self._in_map.is_set()
+        self._stopping = True
+        if known and not _within(DISCONNECT_WAIT_SECONDS, self._disconnect):
+            return self._give_up("disconnect_hangs")
+        if not _within(DISCONNECT_WAIT_SECONDS, self._take_out):
+            return self._give_up("stop_hangs")
+        # neonize's call does not return when it is stopped while a QR is shown (whatsapp-sandbox.md section 8).
+        if not self._returned.wait(RETURN_WAIT_SECONDS):
+            return self._give_up("never_returns")
+        return True
+
+    @property
+    def ended(self) -> bool:
+        """Whether the Go call has returned."""
+        return self._returned.is_set()
+
+    def _disconnect(self) -> None:
+        self._door.pass_through()
+        self._neonize.disconnect()
+
+    def _take_out(self) -> None:
+        """Once Go has handed over what it had buffered, remove the client from its map: what it still holds is gone."""
+        self._last_event = time.monotonic()
+        while (quiet := time.monotonic() - self._last_event) < QUIET_SECONDS:
+            time.sleep(QUIET_SECONDS - quiet)
+        with self._door.acting():
+            self._neonize.stop()
+
+    def _give_up(self, why: str) -> bool:
+        global given_up
+        given_up += 1
+        log.warning("client_given_up", why=why, thread=self._thread.name, given_up=given_up)
+        return False
+
+    def _on_event(self, code: int, raw: bytes) -> None:
+        self._sign_of_life()
+        self._listener.on_event(code, raw)  # while stopping too: WhatsApp has its ack for these already
+        self._last_event = time.monotonic()
+
+    def _sign_of_life(self) -> None:
+        self._in_map.set()
+        self._first_sign.set()
+
+    def _run(self) -> None:
+        error: str | None
+        try:
+            error = self._connect()
+        finally:
+            self._first_sign.set()
+            self._returned.set()
+        if not self._stopping:
+            self._listener.on_end(error)
+
+    def _connect(self) -> str | None:
+        """neonize's `connect` without its polling thread: Go's blocking call, on this thread."""
+
+        def on_qr(_uuid: int, text: int) -> None:
+            self._sign_of_life()
+            if not self._stopping:
+                self._listener.on_qr(ctypes.string_at(text).decode())
+
+        def on_login_over(_uuid: int, outcome: int) -> None:
+            if not self._stopping:
+                self._listener.on_login_over(ctypes.string_at(outcome).decode(errors="replace"))
+
+        neonize = self._neonize
+        props = neonize.device_props.SerializeToString()
+        codes = bytearray(self._events.list_func)
+        # Everything Go keeps a pointer to lives in this frame, until its call returns.
+        subscribed = (ctypes.c_char * len(codes)).from_buffer(codes)
+        callbacks = (
+            func_string(on_qr),
+            func_string(on_login_over),
+            func_callback_bytes(self._events.execute),
+            func_callback_bytes2(log_whatsmeow),
+        )
+        error = gocode.Neonize(
+            neonize.name.encode(), neonize.uuid, b"", 0, 0, b"WARN", *callbacks, subscribed, len(codes),
+            props, len(props), b"", 0, None,
+        )  # fmt: skip
+        return error.decode() if error else None
+
+
+def _within(seconds: float, action: Callable[[], None]) -> bool:
+    """Run it on a thread of its own; False if it isn't done after `seconds`."""
+    thread = threading.Thread(target=action, name="wa-stop", daemon=True)
+    thread.start()
+    thread.join(seconds)
+    return not thread.is_alive()
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnDevice:
+    """Who a device store is linked to."""
+
+    jid: str  # without the device number
+    lid: str | None
+    push_name: str | None
+
+
+class DeviceStores:
+    """whatsmeow's own stores, one SQLite file per session."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+
+    def path(self, session_id: str) -> Path:
+        """The session's file."""
+        return self._folder / f"{session_id}.db"
+
+    def prepare(self, session_id: str) -> Path:
+        """The session's file, made from an empty store if it isn't there: creating the tables takes long enough to
+        keep the door closed past its limit, and two at once fail."""
+        path = self.path(session_id)
+        if not path.exists():
+            fresh = path.with_suffix(".new")
+            shutil.copyfile(self._template(), fresh)
+            fresh.rename(path)
+        return path
+
+    def forget(self, session_id: str) -> None:
+        """Remove the session's keys for good."""
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            Path(f"{self.path(session_id)}{suffix}").unlink(missing_ok=True)
+
+    def device(self, session_id: str) -> OwnDevice | None:
+        """The linked device in the session's store; None before pairing and after a logout."""
+        path = self.path(session_id)
+        if not path.exists():
+            return None
+        with sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5) as connection:
+            row = connection.execute("SELECT jid, lid, push_name FROM whatsmeow_device LIMIT 1").fetchone()
+        connection.close()
+        if row is None:
+            return None
+        return OwnDevice(jid=_without_device(row[0]), lid=_without_device(row[1]) if row[1] else None, push_name=row[2])
+
+    def _template(self) -> Path:
+        template = self._folder / "empty.store"
+        if not template.exists():
+            making = self._folder / f"empty.{uuid.uuid4().hex[:8]}"
+            ClientFactory.get_all_devices_from_db(str(making))  # opens it, which creates the tables
+            with sqlite3.connect(making) as connection:
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            connection.close()
+            making.rename(template)
+        return template
+
+
+def _without_device(jid: str) -> str:
+    user, server = jid.split("@")
+    return f"{user.split(':')[0].split('.')[0]}@{server}"

@@ -1,0 +1,230 @@
+"""RQ without fork: one worker per held shard, in a thread, on exactly one queue (D2).
+
+Jobs stay standard RQ jobs. What differs from SimpleWorker: a job is handed on and answered later, from another thread;
+its id stays in the intermediate list until one MULTI has stored the result and removed it; the bookkeeping that needs
+40 more Redis commands a job is left out. Pinned to rq 3.0.0: tests/workers/test_lane_worker.py holds each private
+method overridden here against it.
+"""
+
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import redis
+import structlog
+from rq import Queue, SimpleWorker
+from rq.exceptions import DequeueTimeout, NoSuchJobError, StopRequested
+from rq.job import Job
+from rq.results import Result
+from rq.serializers import JSONSerializer
+
+from flashapi.dispatch import RESULT_TTL_SECONDS
+from flashapi.errors import FlashAPIError, OutcomeUnknown
+from flashapi.models.base import now_ms
+
+log = structlog.get_logger()
+
+BLOCK_SECONDS = 1
+"""A blocking pop lasts no longer: a paused ex-owner would otherwise swallow the next job (D1)."""
+PAUSE_SECONDS = 0.5
+"""Between two tries while Redis is away or the lease is not safe."""
+AHEAD_AT_MOST = 200
+"""How many jobs a shard's worker may have taken and not answered."""
+STARTED = "flashapi_started"
+
+
+@dataclass
+class Ticket:
+    """A taken job: what was asked, and the way to answer it once."""
+
+    job: Job
+    worker: "LaneWorker"
+    action: str = field(init=False)
+    session_id: str = field(init=False)
+    request_id: str | None = field(init=False)
+    deadline: int = field(init=False)
+    _answered: bool = field(init=False, default=False)
+
+    def __post_init__(self) -> None:
+        meta = self.job.meta
+        self.action, self.session_id = meta["action"], meta["session"]
+        self.request_id, self.deadline = meta.get("request"), meta["deadline"]
+
+    @property
+    def keywords(self) -> dict[str, Any]:
+        """What the action is called with."""
+        return dict(self.job.kwargs)
+
+    @property
+    def is_late(self) -> bool:
+        """Whether its caller has stopped waiting."""
+        return now_ms() > self.deadline
+
+    def mark_started(self) -> None:
+        """Note, before WhatsApp is called, that it must not be run again after a crash."""
+        self.worker.connection.hset(self.job.key, STARTED, 1)
+
+    def answer(self, value: Any) -> None:
+        """Store the action's answer, a JSON value."""
+        self._finish({"answer": value})
+
+    def fail(self, error: FlashAPIError) -> None:
+        """Store an expected failure, which the web tier raises again."""
+        self._finish(error.to_wire())
+
+    def drop(self) -> None:
+        """Nobody waits any more: forget the job."""
+        self._finish(None)
+
+    def _finish(self, result: dict[str, Any] | None) -> None:
+        if not self._answered:
+            self._answered = True
+            self.worker.finish(self.job, result)
+
+
+class LaneWorker(SimpleWorker):
+    """Takes the jobs of one shard and hands each to `take`, which must return at once."""
+
+    def __init__(self, queue_name: str, connection: "redis.Redis", take: Callable[[Ticket], None]) -> None:
+        super().__init__(
+            [queue_name],
+            name=f"{queue_name}-{uuid.uuid4().hex}",
+            connection=connection,
+            serializer=JSONSerializer,
+            log_job_description=False,
+        )
+        self.log = _QUIET
+        self._take = take
+        self._room = threading.Semaphore(AHEAD_AT_MOST)
+        self._queue: Queue = self.queues[0]
+        self._may_take: Callable[[], bool] = lambda: True
+
+    def run(self, may_take: Callable[[], bool]) -> None:
+        """Work until `stop`. While `may_take` is false (the lease is not safe) nothing is taken."""
+        self._may_take = may_take
+        self.work()
+
+    def stop(self) -> None:
+        """Stop taking jobs; returns at once, the thread ends within BLOCK_SECONDS."""
+        self._stop_requested = True
+
+    def recover(self) -> int:
+        """Deal with what a former owner had taken and not answered; returns how many. Call it before `run`.
+
+        What had not started goes back to the front of the queue, in its order; what had is answered as unknown.
+        """
+        taken = self.connection.lrange(self._queue.intermediate_queue_key, 0, -1)
+        for raw in taken:  # BLMOVE pushes left, so the list runs from newest to oldest
+            job_id = raw.decode()
+            started = self.connection.hget(Job.key_for(job_id), STARTED)
+            if started:
+                try:
+                    job = Job.fetch(job_id, connection=self.connection, serializer=JSONSerializer)
+                except NoSuchJobError:
+                    self.connection.lrem(self._queue.intermediate_queue_key, 1, job_id)
+                    continue
+                self._store(job, OutcomeUnknown().to_wire())
+                continue
+            with self.connection.pipeline() as pipe:
+                pipe.lrem(self._queue.intermediate_queue_key, 1, job_id)
+                pipe.lpush(self._queue.key, job_id)
+                pipe.execute()
+        return len(taken)
+
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        """Hand the job on; its answer comes later through the ticket."""
+        self._room.acquire()
+        ticket = Ticket(job, self)
+        if ticket.is_late:
+            ticket.drop()
+            return
+        self._take(ticket)
+
+    def finish(self, job: Job, result: dict[str, Any] | None) -> None:
+        """Store the result and take the id out of the intermediate list, in one MULTI."""
+        try:
+            self._store(job, result)
+        except redis.RedisError as error:
+            log.warning("answer_not_stored", job=job.id, error=str(error))
+        finally:
+            self._room.release()
+
+    def _store(self, job: Job, result: dict[str, Any] | None) -> None:
+        with self.connection.pipeline() as pipe:
+            if result is not None:
+                Result.create(job, Result.Type.SUCCESSFUL, ttl=RESULT_TTL_SECONDS, return_value=result, pipeline=pipe)
+            pipe.lrem(self._queue.intermediate_queue_key, 1, job.id)
+            pipe.delete(job.key)
+            pipe.execute()
+
+    def dequeue_job_and_maintain_ttl(
+        self, timeout: int | None, max_idle_time: int | None = None
+    ) -> tuple[Job, Queue] | None:
+        """Wait for a job, in steps of BLOCK_SECONDS, through outages of Redis, until stopped."""
+        while not self._stop_requested:
+            if not self._may_take():
+                time.sleep(PAUSE_SECONDS)
+                continue
+            try:
+                return self.queue_class.dequeue_any(
+                    self.queues,
+                    BLOCK_SECONDS,
+                    connection=self.connection,
+                    job_class=self.job_class,
+                    serializer=self.serializer,
+                    death_penalty_class=self.death_penalty_class,
+                )
+            except DequeueTimeout:
+                continue
+            except (redis.ConnectionError, redis.TimeoutError) as error:
+                log.warning("redis_away", queue=self._queue.name, error=str(error))
+                time.sleep(PAUSE_SECONDS)
+        raise StopRequested()
+
+    # What stock RQ does around each job and each second, for dashboards and suspension, is left out.
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
+        """The shard's lease is the sign of life."""
+
+    def bootstrap(self, *_arguments: Any, **_keywords: Any) -> None:
+        """No registration: the shard's lease says who works."""
+
+    def teardown(self) -> None:
+        """Nothing was registered."""
+
+    def _install_signal_handlers(self) -> None:
+        """Signals belong to the process, this is a thread of it."""
+
+    def check_for_suspension(self, burst: bool) -> None:
+        """Suspension is a stock RQ command that isn't offered."""
+
+    @property
+    def should_run_maintenance_tasks(self) -> bool:
+        """No: `recover` does what is needed, at the claim."""
+        return False
+
+    def set_state(self, state: str, pipeline: Any = None) -> None:
+        """Nobody reads it."""
+
+    def procline(self, message: str) -> None:
+        """The process is not this thread's to rename."""
+
+    def get_redis_server_version(self) -> tuple[int, int, int]:
+        """Asked by rq for each job; what matters is known: 6.2 or newer."""
+        return (7, 0, 0)
+
+    def _set_ip_address(self, connection: "redis.Redis") -> None:
+        self.ip_address = "unknown"
+
+
+class _Quiet:
+    """rq logs several lines a job; its errors reach us as exceptions."""
+
+    def __getattr__(self, _name: str) -> Callable[..., None]:
+        return lambda *_arguments, **_keywords: None
+
+
+_QUIET: Any = _Quiet()
