@@ -1,0 +1,285 @@
+"""The guarded fetcher: every request this installation makes to addresses that others have named (D13).
+
+http and https only; connects to the very address it has judged while Host and SNI keep the name; judges every
+redirect again; bounds size and total time, handshakes and dripping answers included; knows no proxies.
+"""
+
+import base64
+import http.client
+import select
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import cache
+from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
+
+from flashapi.addresses import OutgoingFailed, OutgoingRefused, Peer, is_local_name, is_public, literal, resolve
+
+__all__ = ["Fetched", "Fetcher", "OutgoingFailed", "OutgoingRefused"]
+
+PORTS = {"http": 80, "https": 443}
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+MAX_REDIRECTS = 5
+MAX_URL = 2_048
+KEPT_PER_DESTINATION = 2
+KEPT_SECONDS = 50.0
+ANSWER_KEPT_BYTES = 64 * 1024
+"""How much of an answer to a POST is read; a connection with more on it isn't kept."""
+CHUNK = 64 * 1024
+_PEER_HAD_GONE = (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError)
+SAFE_IN_PATH = "/%:@!$&'()*+,;=~-._"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fetched:
+    """A final answer; `url` is where it came from after redirects, header names are in lower case."""
+
+    url: str
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+
+class Fetcher:
+    """Makes requests; keeps connections to each destination for the next one. For any number of threads."""
+
+    def __init__(self, allow_private: bool) -> None:
+        self.allow_private = allow_private
+        self._idle: dict[tuple[str, str, int], list[_Connection]] = {}
+        self._lock = threading.Lock()
+
+    def check_url(self, url: str) -> None:
+        """Raise OutgoingRefused for a URL that can never be requested: scheme, host, port, or a private literal."""
+        self._destination(url)
+
+    def get(
+        self, url: str, *, timeout: float, max_bytes: int, accept: str = "*/*", headers: Mapping[str, str] | None = None
+    ) -> Fetched:
+        """Fetch within `timeout` seconds in all, following redirects. Raises OutgoingRefused, OutgoingFailed."""
+        ends = time.monotonic() + timeout
+        sent = {"Accept": accept, **(headers or {})}
+        for _ in range(MAX_REDIRECTS + 1):
+            fetched = self._request("GET", url, None, sent, ends, max_bytes, whole=True)
+            onward = fetched.headers.get("location")
+            if fetched.status not in REDIRECTS or onward is None:
+                return fetched
+            url = urljoin(url, onward)
+        raise OutgoingFailed("Redirecionamentos demais")
+
+    def post(self, url: str, *, body: bytes, headers: Mapping[str, str], timeout: float) -> Fetched:
+        """POST within `timeout` seconds in all; redirects are answers. Raises OutgoingRefused, OutgoingFailed."""
+        return self._request("POST", url, body, headers, time.monotonic() + timeout, ANSWER_KEPT_BYTES, whole=False)
+
+    def close(self) -> None:
+        """Close the connections that are kept."""
+        with self._lock:
+            kept = [connection for connections in self._idle.values() for connection in connections]
+            self._idle.clear()
+        for connection in kept:
+            connection.close()
+
+    def _destination(self, url: str) -> tuple[SplitResult, str, int]:
+        try:
+            parts = urlsplit(url)
+            port = parts.port or PORTS.get(parts.scheme, 0)
+            host = (parts.hostname or "").encode("idna").decode()
+        except (ValueError, UnicodeError):
+            raise OutgoingRefused("URL inválida") from None
+        if parts.scheme not in PORTS:
+            raise OutgoingRefused("URL inválida: use http ou https")
+        if not host or len(url) > MAX_URL or any(ord(character) <= 32 for character in url):
+            raise OutgoingRefused("URL inválida")
+        if not self.allow_private:
+            address = literal(host)
+            if is_local_name(host) or (address is not None and not is_public(address)):
+                raise OutgoingRefused(f"URL não permitida: {host} não é um endereço público")
+        return parts, host, port
+
+    def _request(
+        self,
+        method: str,
+        url: str,
+        body: bytes | None,
+        headers: Mapping[str, str],
+        ends: float,
+        limit: int,
+        whole: bool,
+    ) -> Fetched:
+        parts, host, port = self._destination(url)
+        path = quote(parts.path or "/", SAFE_IN_PATH)
+        target = f"{path}?{quote(parts.query, SAFE_IN_PATH + '?')}" if parts.query else path
+        sent = {"Accept-Encoding": "identity", **_authorization(parts), **headers}
+        while True:
+            connection, used = self._connection(parts.scheme, host, port)
+            try:
+                with connection.until(ends):
+                    connection.request(method, target, body, sent)
+                    answer = connection.getresponse()
+                    content, ended = _read(answer, limit, whole)
+                    connection.check_deadline()  # being cut looks like the end of a body of unknown length
+            except (OSError, http.client.HTTPException) as error:
+                connection.close()
+                if used and isinstance(error, _PEER_HAD_GONE) and not connection.expired:
+                    continue  # it had closed the kept connection before it saw the request
+                raise OutgoingFailed(_failure(host, connection.expired, error)) from error
+            except BaseException:
+                connection.close()
+                raise
+            if ended and not answer.will_close:
+                self._keep(connection)
+            else:
+                connection.close()
+            named = {name.lower(): value for name, value in answer.getheaders()}
+            return Fetched(url=url, status=answer.status, headers=named, content=content)
+
+    def _connection(self, scheme: str, host: str, port: int) -> "tuple[_Connection, bool]":
+        """A connection, and whether it has been used before."""
+        with self._lock:
+            idle = self._idle.get((scheme, host, port), [])
+            kept = [idle.pop() for _ in range(len(idle))]
+        while kept:
+            connection = kept.pop(0)
+            if connection.is_usable():
+                for other in kept:
+                    self._keep(other)
+                return connection, True
+            connection.close()
+        return _Connection(scheme, host, port, self.allow_private), False
+
+    def _keep(self, connection: "_Connection") -> None:
+        connection.idle_since = time.monotonic()
+        key = (connection.scheme, connection.host, connection.port)
+        with self._lock:
+            idle = self._idle.setdefault(key, [])
+            if len(idle) < KEPT_PER_DESTINATION:
+                idle.append(connection)
+                return
+        connection.close()
+
+
+class _Connection(http.client.HTTPConnection):
+    """A connection to a judged address, with one deadline over everything that happens on it."""
+
+    def __init__(self, scheme: str, host: str, port: int, allow_private: bool) -> None:
+        super().__init__(host, port)
+        self.scheme = scheme
+        self.default_port = PORTS[scheme]  # so that Host carries only an unusual port
+        self.allow_private = allow_private
+        self.idle_since = 0.0
+        self.expired = False
+        self._ends = 0.0
+        self._cord: socket.socket | None = None
+
+    def connect(self) -> None:
+        """Resolve, judge and connect, all before the deadline."""
+        peers = resolve(self.host, self.port, self.allow_private, self.check_deadline())
+        plain = self._first_answering(peers)
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        plain.settimeout(None)  # from here the deadline is the only clock
+        self.sock = plain
+        self._cord = plain.dup()
+        self.check_deadline()  # it may have passed while there was no cord to cut
+        if self.scheme == "https":
+            self.sock = _tls().wrap_socket(plain, server_hostname=self.host)
+
+    def _first_answering(self, peers: list[Peer]) -> socket.socket:
+        for number, (family, address) in enumerate(peers):
+            plain = socket.socket(family, socket.SOCK_STREAM)
+            try:
+                plain.settimeout(self.check_deadline() / (len(peers) - number))
+                plain.connect(address)
+                return plain
+            except OSError:
+                plain.close()
+                if number == len(peers) - 1:
+                    raise
+        raise OSError("no address")
+
+    @contextmanager
+    def until(self, ends: float) -> Iterator[None]:
+        """Cut the connection when the clock reaches `ends`, whatever it is doing then."""
+        self._ends = ends
+        self.expired = False
+        timer = threading.Timer(max(0.0, ends - time.monotonic()), self._expire)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def is_usable(self) -> bool:
+        """Whether a kept connection can carry another request: silent, open and not too old."""
+        if self.sock is None or time.monotonic() - self.idle_since > KEPT_SECONDS:
+            return False
+        poller = select.poll()
+        poller.register(self.sock, select.POLLIN)
+        return not poller.poll(0)
+
+    def check_deadline(self) -> float:
+        """The seconds left; raises TimeoutError when there are none."""
+        left = self._ends - time.monotonic()
+        if left <= 0:
+            self.expired = True
+        if self.expired:
+            raise TimeoutError("timed out")
+        return left
+
+    def close(self) -> None:
+        """Close the connection and the cord it could be cut by."""
+        super().close()
+        if self._cord is not None:
+            self._cord.close()
+            self._cord = None
+
+    def _expire(self) -> None:
+        # A timeout of the socket would start anew with each byte received; a shutdown ends whatever waits on it.
+        self.expired = True
+        cord = self._cord
+        if cord is not None:
+            with suppress(OSError):
+                cord.shutdown(socket.SHUT_RDWR)
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    return ssl.create_default_context()
+
+
+def _authorization(parts: SplitResult) -> dict[str, str]:
+    if parts.username is None:
+        return {}
+    pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    return {"Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
+
+
+def _read(answer: http.client.HTTPResponse, limit: int, whole: bool) -> tuple[bytes, bool]:
+    """Up to `limit` bytes of the body, and whether that was all. `whole` makes a longer body an error."""
+    content = bytearray()
+    while len(content) <= limit:
+        chunk = answer.read(min(CHUNK, limit + 1 - len(content)))
+        if not chunk:
+            return bytes(content), True
+        content += chunk
+    if whole:
+        raise OutgoingFailed(f"A resposta passa de {limit} bytes")
+    return bytes(content[:limit]), False
+
+
+def _failure(host: str, expired: bool, error: Exception) -> str:
+    """What went wrong, for the user."""
+    match error:
+        case _ if expired or isinstance(error, TimeoutError):
+            return f"Tempo esgotado aguardando {host}"
+        case ssl.SSLCertVerificationError():
+            return f"Certificado inválido de {host}: {error.verify_message}"
+        case ConnectionRefusedError():
+            return f"Conexão recusada por {host}"
+        case _ if isinstance(error, _PEER_HAD_GONE):
+            return f"{host} encerrou a conexão sem responder"
+        case _:
+            return f"Falha ao acessar {host}: {getattr(error, 'strerror', None) or type(error).__name__}"
