@@ -1,0 +1,92 @@
+"""`python -m sandbox`: the simulated network as a process of its own, until SIGTERM or Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import structlog
+
+from sandbox.client_patch import announce, patch_client
+from sandbox.control import Control
+from sandbox.fault_operations import FaultOperations
+from sandbox.inbox import Inbox
+from sandbox.linking import Linking
+from sandbox.network import Network
+from sandbox.noise import ServerIdentity
+from sandbox.operations import PhoneOperations
+from sandbox.phones import Phones
+from sandbox.presences import Presences
+from sandbox.server import Gateway
+from sandbox.store import Store
+
+log = structlog.get_logger()
+
+
+async def run(folder: Path) -> None:
+    """Open the network whose files are in `folder` and keep it open until the process is told to end."""
+    client_folder = folder / "client"
+    client_folder.mkdir(parents=True, exist_ok=True)
+    (client_folder / "ready").unlink(missing_ok=True)
+    store = Store(folder / "network.sqlite3")
+    identity = load_identity(store)
+    network = Network.load(store)
+    phones = Phones(network, Inbox(store.connection))
+    linking, presences = Linking(network), Presences(network)
+    gateway = Gateway(network, linking, presences, identity)
+    server, port = await gateway.listen()
+    operations = PhoneOperations(network, phones, linking, presences).by_name()
+    operations |= FaultOperations(network, gateway).by_name()
+    control_path = folder / "control.sock"
+    control = await Control(operations).listen(control_path)
+    # Copying the client takes a moment in which the event loop must not stand still.
+    await asyncio.to_thread(patch_client, client_folder, identity.root.public, port)
+    announce(client_folder, port)
+    log.info("sandbox_ready", port=port, pid=os.getpid(), control=str(control_path), client=str(client_folder))
+    await wait_for_end()
+    (client_folder / "ready").unlink(missing_ok=True)
+    control.close()
+    gateway.cut_all()
+    server.close(close_connections=False)
+    store.close()
+    log.info("sandbox_ended")
+
+
+def load_identity(store: Store) -> ServerIdentity:
+    """The network's keys, made at the first start: the patched client trusts them from then on."""
+    stored = store.setting("identity")
+    if stored is not None:
+        return ServerIdentity.from_bytes(stored)
+    identity = ServerIdentity.generate()
+    store.set_setting("identity", bytes(identity))
+    return identity
+
+
+async def wait_for_end() -> None:
+    ended = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    await ended.wait()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m sandbox", description="The simulated WhatsApp network.")
+    parser.add_argument("--data-dir", type=Path, default=Path(os.environ.get("DATA_DIR") or "data"))
+    folder = parser.parse_args().data_dir.resolve() / "sandbox"
+    folder.mkdir(parents=True, exist_ok=True)
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.dict_tracebacks,
+            structlog.processors.JSONRenderer(),
+        ]
+    )
+    asyncio.run(run(folder))
+
+
+main()

@@ -1,0 +1,109 @@
+"""What a phone shows: the messages it has decrypted, in the order they came, and what it has sent itself."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS inbox (
+    position INTEGER PRIMARY KEY AUTOINCREMENT, account TEXT NOT NULL, id TEXT NOT NULL, chat TEXT NOT NULL,
+    sender TEXT NOT NULL, sender_lid TEXT NOT NULL, timestamp INTEGER NOT NULL, type TEXT NOT NULL, text TEXT,
+    caption TEXT, file_name TEXT, mimetype TEXT, size INTEGER, sha256 TEXT, is_read INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX IF NOT EXISTS inbox_of_account ON inbox (account, id);
+CREATE INDEX IF NOT EXISTS inbox_unread ON inbox (account, chat) WHERE is_read = 0;
+CREATE TABLE IF NOT EXISTS sent (
+    position INTEGER PRIMARY KEY AUTOINCREMENT, account TEXT NOT NULL, id TEXT NOT NULL, chat TEXT NOT NULL,
+    message BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS sent_of_account ON sent (account, id);
+"""
+
+UNDECRYPTABLE = "undecryptable"
+COLUMNS = "id, chat, sender, sender_lid, timestamp, type, text, caption, file_name, mimetype, size, sha256"
+KEYS = "id chat from fromLid timestamp type text caption fileName mimetype size sha256".split()
+
+Content = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Who wrote a message, where and when; addresses as text, `timestamp` in Unix seconds."""
+
+    id: str
+    chat: str
+    sender: str
+    sender_lid: str
+    timestamp: int
+
+
+class UnknownMessage(LookupError):
+    """A message id that this phone never showed."""
+
+
+class Inbox:
+    """The inboxes of all phones, each addressed by its account's number."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+        connection.executescript(SCHEMA)
+
+    def add(self, account: str, envelope: Envelope, content: Content, *, read: bool) -> None:
+        """Show a message; a placeholder of the same message goes away."""
+        self.connection.execute(
+            "DELETE FROM inbox WHERE account = ? AND id = ? AND type = ?", (account, envelope.id, UNDECRYPTABLE)
+        )
+        self.connection.execute(
+            f"INSERT INTO inbox (account, {COLUMNS}, is_read) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                account,
+                envelope.id,
+                envelope.chat,
+                envelope.sender,
+                envelope.sender_lid,
+                envelope.timestamp,
+                *(content.get(name) for name in KEYS[5:]),
+                read,
+            ),
+        )
+
+    def add_undecryptable(self, account: str, envelope: Envelope) -> None:
+        """Show that there is a message which could not be read, once."""
+        query = "SELECT 1 FROM inbox WHERE account = ? AND id = ?"
+        if self.connection.execute(query, (account, envelope.id)).fetchone() is None:
+            self.add(account, envelope, {"type": UNDECRYPTABLE}, read=True)
+
+    def messages(self, account: str, since: str | None) -> list[dict[str, object]]:
+        """What is shown, oldest first; with `since` only what came after that message. Raises UnknownMessage."""
+        after = 0
+        if since:
+            query = "SELECT max(position) FROM inbox WHERE account = ? AND id = ?"
+            after = self.connection.execute(query, (account, since)).fetchone()[0]
+            if after is None:
+                raise UnknownMessage(since)
+        query = f"SELECT {COLUMNS} FROM inbox WHERE account = ? AND position > ? ORDER BY position"
+        return [dict(zip(KEYS, row, strict=True)) for row in self.connection.execute(query, (account, after))]
+
+    def mark_read(self, account: str, chat: str, ids: list[str] | None) -> list[str]:
+        """Mark the given messages of a chat as read, or all unread ones; returns the ids that were not read yet."""
+        query = "SELECT id FROM inbox WHERE account = ? AND chat = ? AND is_read = 0 ORDER BY position"
+        unread = [row[0] for row in self.connection.execute(query, (account, chat))]
+        marked = unread if ids is None else [id for id in ids if id in set(unread)]
+        self.connection.executemany(
+            "UPDATE inbox SET is_read = 1 WHERE account = ? AND id = ?", [(account, id) for id in marked]
+        )
+        return marked
+
+    def remember_sent(self, account: str, id: str, chat: str, message: bytes) -> None:
+        """Keep what the phone sent, for devices that ask for it again."""
+        self.connection.execute(
+            "INSERT INTO sent (account, id, chat, message) VALUES (?, ?, ?, ?)", (account, id, chat, message)
+        )
+
+    def find_sent(self, account: str, id: str) -> tuple[str, bytes] | None:
+        """Chat and plaintext of a message that the phone sent."""
+        query = "SELECT chat, message FROM sent WHERE account = ? AND id = ?"
+        row = self.connection.execute(query, (account, id)).fetchone()
+        return (row[0], bytes(row[1])) if row else None

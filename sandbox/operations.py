@@ -1,0 +1,187 @@
+"""What the control socket can ask for: the phones' doings and the faults, with checked parameters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sandbox.accounts import Account, Device
+from sandbox.codes import InvalidCode, WrongCode, read_code
+from sandbox.control import Operation
+from sandbox.devices import remove_device
+from sandbox.inbox import UnknownMessage
+from sandbox.jid import JID
+from sandbox.linking import LinkExpired, Linking, LinkUnanswered
+from sandbox.network import Network, NumberTaken
+from sandbox.pairing import InvalidLink, PairingRefused, read_link
+from sandbox.phones import Phones
+from sandbox.presences import Presences
+from sandbox.qrcode import InvalidPicture, read_qrcode
+from sandbox.refusals import Refusal
+
+Params = dict[str, Any]
+
+
+class PhoneOperations:
+    """The operations on virtual phones."""
+
+    def __init__(self, network: Network, phones: Phones, linking: Linking, presences: Presences) -> None:
+        self.network = network
+        self.phones = phones
+        self.linking = linking
+        self.presences = presences
+
+    def by_name(self) -> dict[str, Operation]:
+        return {
+            "ping": self.ping,
+            "phone.create": self.create,
+            "phone.list": self.list,
+            "phone.scan": self.scan,
+            "phone.code": self.enter_code,
+            "phone.send": self.send,
+            "phone.inbox": self.read_inbox,
+            "phone.read": self.read,
+            "phone.typing": self.type,
+            "phone.presence": self.show,
+            "phone.unlink": self.unlink,
+        }
+
+    async def ping(self, params: Params) -> Params:
+        return {}
+
+    async def create(self, params: Params) -> Params:
+        number = text(params, "numero")
+        if not number.isdigit() or not 7 <= len(number) <= 15:
+            raise Refusal(400, "O campo numero deve ter de 7 a 15 dígitos, com o código do país.")
+        account = self.network.directory.by_number(number)
+        if account is None:
+            try:
+                account = self.network.create_account(number, str(params.get("nome") or ""))
+            except NumberTaken as error:
+                raise Refusal(409, f"O numero já existe na grafia {error}, com ou sem o nono dígito.") from error
+        elif params.get("nome") and params["nome"] != account.name:
+            account.name = str(params["nome"])
+            self.network.store.save_account(account)
+        return _describe(account)
+
+    async def list(self, params: Params) -> Params:
+        return {
+            "phones": [
+                _describe(account) | {"devices": len(account.devices), "logins": account.logins}
+                for account in self.network.directory
+            ]
+        }
+
+    async def scan(self, params: Params) -> Params:
+        account = self._phone(params)
+        try:
+            link = read_link(read_qrcode(text(params, "qrcode")))
+            device = await self.linking.scan(account, link)
+        except InvalidPicture as error:
+            raise Refusal(400, "O campo qrcode não é uma imagem com um QR code legível.") from error
+        except InvalidLink as error:
+            raise Refusal(400, "O campo qrcode não contém um código de conexão do WhatsApp.") from error
+        except LinkExpired as error:
+            raise Refusal(400, "O qrcode expirou ou já foi usado; peça um novo.") from error
+        except PairingRefused as error:
+            raise Refusal(400, "O qrcode foi recusado: a sessão não confirmou o pareamento.") from error
+        except LinkUnanswered as error:
+            raise Refusal(504, "A sessão que mostrou o qrcode não respondeu a tempo.") from error
+        return _linked(account, device)
+
+    async def enter_code(self, params: Params) -> Params:
+        account = self._phone(params)
+        try:
+            device = await self.linking.enter_code(account, read_code(text(params, "code")))
+        except InvalidCode as error:
+            raise Refusal(400, "O campo code deve ter oito letras e dígitos, como ABCD-1234.") from error
+        except LinkExpired as error:
+            raise Refusal(400, "Nenhuma sessão espera um code para este numero.") from error
+        except (WrongCode, PairingRefused) as error:
+            raise Refusal(400, "O code está errado.") from error
+        except LinkUnanswered as error:
+            raise Refusal(504, "A sessão que mostrou o code não respondeu a tempo.") from error
+        return _linked(account, device)
+
+    async def send(self, params: Params) -> Params:
+        account, to = self._phone(params), self._peer(params, "to")
+        id, timestamp = self.phones.send_text(account, to, text(params, "text"))
+        return {"id": id, "timestamp": timestamp}
+
+    async def read_inbox(self, params: Params) -> Params:
+        account = self._phone(params)
+        try:
+            messages = self.phones.inbox.messages(account.number, params.get("since") or None)
+        except UnknownMessage as error:
+            raise Refusal(400, "O campo since não é o id de uma mensagem deste telefone.") from error
+        return {"messages": messages}
+
+    async def read(self, params: Params) -> Params:
+        account, chat = self._phone(params), self._peer(params, "chat")
+        ids = params.get("ids")
+        return {"ids": self.phones.read(account, chat, [str(id) for id in ids] if ids is not None else None)}
+
+    async def type(self, params: Params) -> Params:
+        self.phones.type(self._phone(params), self._peer(params, "to"), flag(params, "typing"))
+        return {}
+
+    async def show(self, params: Params) -> Params:
+        self.presences.set_phone(self._phone(params), flag(params, "available"))
+        return {}
+
+    async def unlink(self, params: Params) -> Params:
+        account = self._phone(params)
+        for number in list(account.devices):
+            remove_device(self.network, account, number, tell=True)
+        return {}
+
+    def _phone(self, params: Params) -> Account:
+        return find_phone(self.network, text(params, "numero"))
+
+    def _peer(self, params: Params, field: str) -> Account:
+        """The account a number, phone JID or LID names."""
+        name = text(params, field)
+        account = None
+        if "@" in name:
+            try:
+                account = self.network.directory.by_jid(JID.parse(name))
+            except ValueError as error:
+                raise Refusal(400, f"O campo {field} não é um número nem um JID.") from error
+        else:
+            account = self.network.directory.by_any_spelling("".join(filter(str.isdigit, name)))
+        if account is None:
+            raise Refusal(404, f"O campo {field} não é de nenhum telefone desta rede.")
+        return account
+
+
+def find_phone(network: Network, number: str) -> Account:
+    account = network.directory.by_number(number)
+    if account is None:
+        raise Refusal(404, f"O telefone {number} não existe nesta rede.")
+    return account
+
+
+def text(params: Params, field: str) -> str:
+    value = params.get(field)
+    if not isinstance(value, str) or not value:
+        raise Refusal(400, f"O campo {field} é obrigatório.")
+    return value
+
+
+def flag(params: Params, field: str) -> bool:
+    value = params.get(field)
+    if not isinstance(value, bool):
+        raise Refusal(400, f"O campo {field} deve ser true ou false.")
+    return value
+
+
+def _describe(account: Account) -> Params:
+    return {
+        "numero": account.number,
+        "jid": str(account.address()),
+        "lid": str(account.hidden_address()),
+        "nome": account.name or None,
+    }
+
+
+def _linked(account: Account, device: Device) -> Params:
+    return {"jid": str(account.address(device.number))}

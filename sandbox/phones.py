@@ -1,0 +1,209 @@
+"""The virtual phones: device 0 of every account, a full Signal endpoint that reads, writes and acknowledges."""
+
+from __future__ import annotations
+
+import secrets
+import time
+
+import structlog
+
+from sandbox import messages
+from sandbox.accounts import Account
+from sandbox.inbox import Envelope, Inbox
+from sandbox.jid import JID
+from sandbox.network import Link, Network
+from sandbox.retries import read_bundle, retry_count, retry_receipt
+from sandbox.signal.errors import DuplicateMessage, SignalError
+from sandbox.stanzas import new_id, now
+from sandbox.wire import Node, Value
+
+KEEP_TRYING = 5  # as whatsmeow: the fifth failure of one message is the last
+
+log = structlog.get_logger()
+
+
+class Phones:
+    """Every phone of the network. What reaches one is handled at once, in the turn of the event loop that brings it."""
+
+    def __init__(self, network: Network, inbox: Inbox) -> None:
+        self.network = network
+        self.inbox = inbox
+        network.deliver_to_phone = self.receive
+        network.on_active = self.welcome
+
+    def receive(self, account: Account, stanza: Node) -> None:
+        """A stanza for the phone of an account."""
+        if stanza.tag == "message":
+            self._receive_message(account, stanza)
+        elif stanza.tag == "receipt" and stanza.text("type") == "retry":
+            self._repeat(account, stanza)
+
+    def send_text(self, account: Account, to: Account, text: str) -> tuple[str, int]:
+        """Write to somebody; returns the message's id and its time in Unix seconds."""
+        id, timestamp = secrets.token_hex(16).upper(), int(time.time())
+        message = messages.text_message(text)
+        chat = to.hidden_address()
+        with self.network.store.transaction():
+            self.inbox.remember_sent(account.number, id, str(chat), messages.encode(message))
+            for device in to.device_numbers():
+                if to is not account:
+                    self._send(account, to.hidden_address(device), self._message(account, to, id, timestamp), message)
+            copy = messages.for_own_devices(message, str(chat))
+            for device in account.devices:
+                stanza = self._message(account, to, id, timestamp)
+                stanza.attrs |= {"recipient": chat, "peer_recipient_pn": to.address()}
+                self._send(account, account.hidden_address(device), stanza, copy)
+            self.network.endpoints.save(account)
+        return id, timestamp
+
+    def welcome(self, link: Link) -> None:
+        """Give a device that is there for the first time the keys of the account's app state."""
+        account, device = link.account, link.device
+        if device.keys_shared:
+            return
+        device.keys_shared = True
+        self.network.store.save_device(account, device)
+        self._share_keys(account, device.number)
+
+    def _share_keys(self, account: Account, device: int) -> None:
+        message = messages.key_share([self._app_state_key(account)], timestamp=int(time.time() * 1000))
+        attrs: dict[str, Value] = {
+            "from": account.address(),
+            "id": new_id(),
+            "type": "text",
+            "category": "peer",
+            "t": now(),
+        }
+        with self.network.store.transaction():
+            self._send(account, account.hidden_address(device), Node("message", attrs), message)
+            self.network.endpoints.save(account)
+
+    def read(self, account: Account, chat: Account, ids: list[str] | None) -> list[str]:
+        """Open a chat: mark its messages as read and tell their sender; returns the ids that were unread."""
+        marked = self.inbox.mark_read(account.number, str(chat.address()), ids)
+        if marked:
+            self._send_receipt(account, chat, marked, "read")
+        return marked
+
+    def type(self, account: Account, to: Account, typing: bool) -> None:
+        """Begin or stop typing."""
+        state = Node("composing" if typing else "paused")
+        for link in self.network.links_of(to):
+            if link.active:
+                link.connection.send(Node("chatstate", {"from": account.hidden_address()}, [state]))
+
+    def _app_state_key(self, account: Account) -> tuple[bytes, bytes]:
+        """Id (6 bytes) and secret (32 bytes) of the account's one app state key."""
+        name = f"app_state_key:{account.number}"
+        stored = self.network.store.setting(name)
+        if stored is None:
+            stored = secrets.token_bytes(38)
+            self.network.store.set_setting(name, stored)
+        return stored[:6], stored[6:]
+
+    def _receive_message(self, account: Account, stanza: Node) -> None:
+        sender = stanza.jid("from")
+        author = self.network.directory.by_jid(sender)
+        enc = stanza.child("enc")
+        if sender is None or author is None or enc is None:
+            return
+        endpoint = self.network.endpoints.of(account)
+        address = str(author.hidden_address(sender.device))
+        with self.network.store.transaction():
+            try:
+                plaintext = endpoint.decrypt(address, enc.text("type"), enc.data)
+                message, destination = messages.from_own_device(messages.decode(plaintext))
+            except DuplicateMessage:
+                log.info("phone_got_duplicate", account=account.number, id=stanza.text("id"))
+                return
+            except (SignalError, messages.InvalidContent) as error:
+                log.warning("phone_cannot_decrypt", account=account.number, id=stanza.text("id"), error=repr(error))
+                self._ask_again(account, author, sender, stanza)
+                return
+            finally:
+                self.network.endpoints.save(account)
+            content = messages.describe(message)
+            if content is not None:
+                chat = self.network.directory.by_jid(JID.parse(destination)) if destination else author
+                self.inbox.add(
+                    account.number, _envelope(stanza, author, chat or author), content, read=author is account
+                )
+        if author is not account:
+            self._send_receipt(account, author, [stanza.text("id")], None)
+
+    def _ask_again(self, account: Account, author: Account, sender: JID, stanza: Node) -> None:
+        """Show that something came and ask its sender for another copy, with the keys for a new session."""
+        self.inbox.add_undecryptable(account.number, _envelope(stanza, author, author))
+        count = retry_count(stanza) + 1
+        if count >= KEEP_TRYING:
+            return
+        bundle = self.network.endpoints.of(account).bundle()
+        receipt = retry_receipt(stanza, account.hidden_address(), count, bundle)
+        self.network.deliver(author.hidden_address(sender.device), receipt)
+
+    def _repeat(self, account: Account, receipt: Node) -> None:
+        """A device could not read what the phone sent: send it once more, in a new session."""
+        asker = receipt.jid("from")
+        owner = self.network.directory.by_jid(asker)
+        sent = self.inbox.find_sent(account.number, receipt.text("id"))
+        if asker is None or owner is None or sent is None:
+            return
+        chat, plaintext = self.network.directory.by_jid(JID.parse(sent[0])), sent[1]
+        if chat is None:
+            return
+        message = messages.decode(plaintext)
+        stanza = self._message(account, chat, receipt.text("id"), int(time.time()))
+        if owner is account:
+            message = messages.for_own_devices(message, sent[0])
+            stanza.attrs |= {"recipient": chat.hidden_address(), "peer_recipient_pn": chat.address()}
+        to = owner.hidden_address(asker.device)
+        bundle = read_bundle(receipt) or self.network.endpoints.bundle(owner, asker.device)
+        with self.network.store.transaction():
+            if bundle:
+                self.network.endpoints.of(account).open_session(str(to), bundle)
+            self._send(account, to, stanza, message, count=retry_count(receipt))
+            self.network.endpoints.save(account)
+
+    def _message(self, account: Account, to: Account, id: str, timestamp: int) -> Node:
+        attrs: dict[str, Value] = {
+            "from": account.hidden_address(),
+            "sender_pn": account.address(),
+            "id": id,
+            "type": "text",
+            "t": str(timestamp),
+            "notify": account.name or "-",
+        }
+        return Node("message", attrs)
+
+    def _send(self, account: Account, to: JID, stanza: Node, message: messages.Message, count: int = 0) -> None:
+        """Encrypt for one device and deliver; a device that has no keys (any more) gets nothing."""
+        endpoint = self.network.endpoints.of(account)
+        if not endpoint.has_session(str(to)):
+            owner = self.network.directory.by_jid(to)
+            bundle = self.network.endpoints.bundle(owner, to.device) if owner else None
+            if bundle is None:
+                return
+            endpoint.open_session(str(to), bundle)
+        kind, ciphertext = endpoint.encrypt(str(to), messages.encode(message))
+        attrs: dict[str, Value] = {"v": "2", "type": kind}
+        if count:
+            attrs["count"] = str(count)
+        stanza.content = [Node("enc", attrs, ciphertext)]
+        self.network.deliver(to, stanza)
+
+    def _send_receipt(self, account: Account, to: Account, ids: list[str], kind: str | None) -> None:
+        attrs: dict[str, Value] = {"from": account.hidden_address(), "id": ids[0], "t": now()}
+        if kind:
+            attrs["type"] = kind
+        items = [Node("item", {"id": id}) for id in ids[1:]]
+        self.network.deliver_to_linked(to, Node("receipt", attrs, [Node("list", {}, items)] if items else None))
+
+
+def _envelope(stanza: Node, author: Account, chat: Account) -> Envelope:
+    return Envelope(
+        id=stanza.text("id"),
+        chat=str(chat.address()),
+        sender=str(author.address()),
+        sender_lid=str(author.hidden_address()),
+        timestamp=int(stanza.text("t") or now()),
+    )

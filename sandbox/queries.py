@@ -1,0 +1,157 @@
+"""The iqs of a logged-in device: keys, directory, privacy, app state, leaving. One function per kind of question."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+
+from sandbox.accounts import Account, PreKey
+from sandbox.appstate_server import answer_sync
+from sandbox.devices import remove_device
+from sandbox.jid import JID, SERVER
+from sandbox.network import Link, Network
+from sandbox.retries import bundle_nodes
+from sandbox.stanzas import error, notification, now, result
+from sandbox.usync import answer_usync
+from sandbox.wire import Node
+
+FEW_PREKEYS = 10  # below this a device is asked for more; a client's own limit is 5
+
+Answerer = Callable[[Network, Link, Node], Node | None]
+
+
+def handle_iq(network: Network, link: Link, query: Node) -> None:
+    """Answer a question of a device; one nobody foresaw gets the error a real server gives."""
+    if query.text("type") in ("result", "error"):
+        return
+    subject = query.children[0].tag if query.children else ""
+    answerer = ANSWERERS.get((query.text("xmlns"), subject))
+    if answerer is None:
+        link.connection.send(error(query, 501, "feature-not-implemented"))
+    elif answer := answerer(network, link, query):
+        link.connection.send(answer)
+
+
+def _pong(network: Network, link: Link, query: Node) -> Node:
+    return result(query)
+
+
+def _count_prekeys(network: Network, link: Link, query: Node) -> Node:
+    count = network.store.count_prekeys(link.account, link.device.number)
+    return result(query, Node("count", {"value": str(count)}))
+
+
+def _store_prekeys(network: Network, link: Link, query: Node) -> Node:
+    if query.child_data("identity") != link.device.identity_key:
+        return error(query, 406, "not-acceptable")
+    signed = query.child("skey")
+    if signed is not None:
+        link.device.signed_prekey = _read_prekey(signed)
+        network.store.save_device(link.account, link.device)
+    listed = query.child("list")
+    keys = [_read_prekey(key) for key in listed.children] if listed else []
+    network.store.add_prekeys(link.account, link.device.number, keys)
+    return result(query)
+
+
+def _read_prekey(node: Node) -> PreKey:
+    return PreKey(int.from_bytes(node.child_data("id"), "big"), node.child_data("value"), node.child_data("signature"))
+
+
+def _hand_out_prekeys(network: Network, link: Link, query: Node) -> Node:
+    asked = query.child("key")
+    users = [_bundle_of(network, jid) for user in (asked.children if asked else []) if (jid := user.jid("jid"))]
+    return result(query, Node("list", {}, users))
+
+
+def _bundle_of(network: Network, jid: JID) -> Node:
+    account = network.directory.by_jid(jid)
+    bundle = network.endpoints.bundle(account, jid.device) if account else None
+    if account is None or bundle is None:
+        return Node("user", {"jid": jid}, [Node("error", {"code": "404", "text": "item-not-found"})])
+    if jid.device and network.store.count_prekeys(account, jid.device) < FEW_PREKEYS:
+        _ask_for_prekeys(network, account, jid.device)
+    return Node("user", {"jid": jid}, bundle_nodes(bundle))
+
+
+def _ask_for_prekeys(network: Network, account: Account, device: int) -> None:
+    link = network.links.get((account.number, device))
+    if link and link.active:
+        left = str(network.store.count_prekeys(account, device))
+        link.connection.send(notification("encrypt", SERVER, Node("count", {"value": left})))
+
+
+def _be_active(network: Network, link: Link, query: Node) -> None:
+    """The device is ready: give it what has waited, then tell it that this was all."""
+    link.connection.send(result(query))
+    count = network.flush(link)
+    link.connection.send(Node("ib", {"from": SERVER}, [Node("offline", {"count": str(count)})]))
+    network.on_active(link)
+
+
+def _be_passive(network: Network, link: Link, query: Node) -> Node:
+    link.active = False
+    return result(query)
+
+
+def _remove_device(network: Network, link: Link, query: Node) -> None:
+    request = query.child("remove-companion-device")
+    jid = request.jid("jid") if request else None
+    if network.directory.by_jid(jid) is not link.account or jid is None:
+        link.connection.send(error(query, 403, "forbidden"))
+        return
+    link.connection.send(result(query))
+    remove_device(network, link.account, jid.device, tell=jid.device != link.device.number)
+
+
+def _list_privacy(network: Network, link: Link, query: Node) -> Node:
+    names = ("readreceipts", "last", "online", "profile", "status", "groupadd", "calladd")
+    categories = [Node("category", {"name": name, "value": "all"}) for name in names]
+    return result(query, Node("privacy", {}, categories))
+
+
+def _issue_tokens(network: Network, link: Link, query: Node) -> Node:
+    """Pass the trust on: who is given a token by somebody may see that person's presence and picture."""
+    tokens = query.child("tokens")
+    for token in tokens.children if tokens else []:
+        account = network.directory.by_jid(token.jid("jid"))
+        if account is not None:
+            entry = Node("token", {"type": "trusted_contact", "t": token.text("t") or now()}, secrets.token_bytes(12))
+            news = notification(
+                "privacy_token",
+                link.account.address(),
+                Node("tokens", {}, [entry]),
+                sender_lid=link.account.hidden_address(),
+            )
+            network.deliver_to_linked(account, news)
+    return result(query, Node("tokens", {}, []))
+
+
+def _no_picture(network: Network, link: Link, query: Node) -> Node:
+    return error(query, 404, "item-not-found")
+
+
+def _empty_list(network: Network, link: Link, query: Node) -> Node:
+    return result(query, Node("list", {}, []))
+
+
+def _no_groups(network: Network, link: Link, query: Node) -> Node:
+    return result(query, Node("groups", {}, []))
+
+
+ANSWERERS: dict[tuple[str, str], Answerer] = {
+    ("w:p", ""): _pong,
+    ("encrypt", "count"): _count_prekeys,
+    ("encrypt", "registration"): _store_prekeys,
+    ("encrypt", "key"): _hand_out_prekeys,
+    ("passive", "active"): _be_active,
+    ("passive", "passive"): _be_passive,
+    ("md", "remove-companion-device"): _remove_device,
+    ("usync", "usync"): answer_usync,
+    ("privacy", "privacy"): _list_privacy,
+    ("privacy", "tokens"): _issue_tokens,
+    ("w:sync:app:state", "sync"): answer_sync,
+    ("w:profile:picture", "picture"): _no_picture,
+    ("blocklist", ""): _empty_list,
+    ("w:g2", "participating"): _no_groups,
+}
