@@ -107,3 +107,9 @@ class Child:
         """Send it a signal, if it runs."""
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal_number)
+
+    def kill(self) -> None:
+        """End it and whatever it started, without asking."""
+        if self.process is not None and self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()

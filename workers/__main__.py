@@ -1,0 +1,44 @@
+"""The programs of this package: `python -m workers sessions|webhooks|supervisor|migrate`.
+
+Each imports what it needs and no more: webhook workers never load neonize, the supervisor stays small.
+"""
+
+import argparse
+import importlib
+import sys
+
+from flashapi import logs, settings
+
+
+def main(arguments: list[str]) -> int:
+    """Run one program; its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m workers")
+    programs = parser.add_subparsers(dest="program", required=True)
+    sessions = programs.add_parser("sessions", help="speak to WhatsApp for the sessions of one mode")
+    sessions.add_argument("--mode", choices=("live", "sandbox"), default="live")
+    programs.add_parser("webhooks", help="deliver events to webhook endpoints")
+    programs.add_parser("supervisor", help="run a whole installation on this machine (make run)")
+    programs.add_parser("migrate", help="bring the database to this version's schema")
+    chosen = parser.parse_args(arguments)
+    if chosen.program == "supervisor":
+        return int(importlib.import_module("workers.supervisor").main())
+    try:
+        told = settings.load()
+    except settings.InvalidSetting as error:
+        print(f"flashapi: {error}", file=sys.stderr)
+        return 2
+    match chosen.program:
+        case "sessions":
+            logs.configure(told, f"sessions-{chosen.mode}")
+            importlib.import_module("workers.session_worker").main(told, chosen.mode)
+        case "webhooks":
+            logs.configure(told, "webhooks")
+            importlib.import_module("workers.webhook_worker").main(told)
+        case "migrate":
+            logs.configure(told, "migrate")
+            importlib.import_module("workers.migrations").migrate(told)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
