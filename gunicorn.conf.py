@@ -1,6 +1,5 @@
 """How the web tier is served: gevent workers that end with their arbiter and log as everything else does."""
 
-import logging
 from typing import Any
 
 from gunicorn import glogging
@@ -28,8 +27,7 @@ class logger_class(glogging.Logger):  # type: ignore[misc]  # noqa: N801  gunico
     def setup(self, cfg: Any) -> None:
         """Leave handlers and levels to flashapi.logs."""
         logs.configure(_settings, "web")
-        self.error_log = logging.getLogger("gunicorn.error")
-        self.access_log = logging.getLogger("gunicorn.access")
+        self.error_log.propagate = True
         self.access_log.disabled = True  # requests are logged by the application
 
 

@@ -7,6 +7,8 @@ texts are never logged; what identifies a request is bound as `request_id` with 
 import logging
 import os
 import sys
+import threading
+from types import TracebackType
 from typing import Any
 
 import structlog
@@ -71,6 +73,20 @@ def configure(settings: Settings, process: str) -> None:
     for name in WARNINGS_ONLY:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
     logging.captureWarnings(True)
+    sys.excepthook = _log_uncaught
+    threading.excepthook = _log_uncaught_of_thread
+
+
+def _log_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, trace)
+    else:
+        structlog.get_logger("uncaught").critical("uncaught_exception", exc_info=(kind, error, trace))
+
+
+def _log_uncaught_of_thread(arguments: threading.ExceptHookArgs) -> None:
+    if arguments.exc_value is not None and not isinstance(arguments.exc_value, SystemExit):
+        _log_uncaught(arguments.exc_type, arguments.exc_value, arguments.exc_traceback)
 
 
 def _in_order(process: str) -> Processor:
