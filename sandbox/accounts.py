@@ -43,6 +43,11 @@ class Account:
     next_device: int = 1
     devices: dict[int, Device] = field(default_factory=dict)
 
+    @property
+    def push_name(self) -> str:
+        """What others see as the account's name; a phone without one goes by its number."""
+        return self.name or self.number
+
     def address(self, device: int = 0) -> JID:
         return JID(self.number, PHONE_SERVER, device)
 

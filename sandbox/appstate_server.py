@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from sandbox.appstate import PUSH_NAME_COLLECTION, InvalidPatch
 from sandbox.jid import SERVER
 from sandbox.network import Link, Network
+from sandbox.profiles import learn_name
 from sandbox.protobufs import DecodeError, server_sync
 from sandbox.stanzas import notification, result
 from sandbox.wire import Node
@@ -29,16 +31,24 @@ def _sync_collection(network: Network, link: Link, request: Node) -> Node:
         conflict.content = [Node("error", {"code": "409", "text": "conflict"}), *conflict.children]
         return conflict
     try:
-        content = server_sync.SyncdPatch.FromString(patch.data)
-    except DecodeError:
+        _append(network, link, name, current + 1, patch.data)
+    except (DecodeError, InvalidPatch):
         reason = Node("error", {"code": "400", "text": "bad-request"})
         return Node("collection", {"name": name, "type": "error"}, [reason])
-    content.version.version = current + 1
-    store.add_patch(number, name, current + 1, content.SerializeToString())
     version = str(current + 1)
     news = notification("server_sync", SERVER, Node("collection", {"name": name, "version": version}))
     network.deliver_to_linked(link.account, news, but=link.device.number)
     return Node("collection", {"name": name, "version": version})
+
+
+def _append(network: Network, link: Link, name: str, version: int, data: bytes) -> None:
+    """Number and keep a patch; the phone reads the collection that has its name. Raises DecodeError, InvalidPatch."""
+    patch = server_sync.SyncdPatch.FromString(data)
+    patch.version.version = version
+    with network.store.transaction():
+        network.store.add_patch(link.account.number, name, version, patch.SerializeToString())
+        if name == PUSH_NAME_COLLECTION:
+            learn_name(network, link.account)
 
 
 def _collection(network: Network, number: str, name: str, after: int) -> Node:

@@ -111,7 +111,7 @@ def _copy(link: Link, message: Node, recipient: Account, owner: Account, content
         "id": message.text("id"),
         "type": message.text("type") or "text",
         "t": now(),
-        "notify": account.name or "-",
+        "notify": account.push_name,
     }
     attrs |= {name: message.attrs[name] for name in ("edit", "category") if name in message.attrs}
     if owner is account and recipient is not account:

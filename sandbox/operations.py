@@ -15,6 +15,7 @@ from sandbox.network import Network, NumberTaken
 from sandbox.pairing import InvalidLink, PairingRefused, read_link
 from sandbox.phones import Phones
 from sandbox.presences import Presences
+from sandbox.profiles import publish_name
 from sandbox.qrcode import InvalidPicture, read_qrcode
 from sandbox.refusals import Refusal
 
@@ -39,6 +40,7 @@ class PhoneOperations:
             "phone.code": self.enter_code,
             "phone.send": self.send,
             "phone.inbox": self.read_inbox,
+            "phone.activity": self.list_activity,
             "phone.read": self.read,
             "phone.typing": self.type,
             "phone.presence": self.show,
@@ -61,6 +63,7 @@ class PhoneOperations:
         elif params.get("nome") and params["nome"] != account.name:
             account.name = str(params["nome"])
             self.network.store.save_account(account)
+            publish_name(self.network, account)
         return _describe(account)
 
     async def list(self, params: Params) -> Params:
@@ -114,6 +117,12 @@ class PhoneOperations:
         except UnknownMessage as error:
             raise Refusal(400, "O campo since não é o id de uma mensagem deste telefone.") from error
         return {"messages": messages}
+
+    async def list_activity(self, params: Params) -> Params:
+        since = params.get("since") or 0
+        if not isinstance(since, int):
+            raise Refusal(400, "O campo since deve ser o position de uma entrada anterior.")
+        return {"activity": self.phones.activity.after(self._phone(params), since)}
 
     async def read(self, params: Params) -> Params:
         account, chat = self._phone(params), self._peer(params, "chat")

@@ -9,9 +9,11 @@ import structlog
 
 from sandbox import messages
 from sandbox.accounts import Account
+from sandbox.activity import Activity, receipt_ids
 from sandbox.inbox import Envelope, Inbox
 from sandbox.jid import JID
 from sandbox.network import Link, Network
+from sandbox.profiles import app_state_key, publish_name
 from sandbox.retries import read_bundle, retry_count, retry_receipt
 from sandbox.signal.errors import DuplicateMessage, SignalError
 from sandbox.stanzas import new_id, now
@@ -28,6 +30,7 @@ class Phones:
     def __init__(self, network: Network, inbox: Inbox) -> None:
         self.network = network
         self.inbox = inbox
+        self.activity = Activity()
         network.deliver_to_phone = self.receive
         network.on_active = self.welcome
 
@@ -37,6 +40,11 @@ class Phones:
             self._receive_message(account, stanza)
         elif stanza.tag == "receipt" and stanza.text("type") == "retry":
             self._repeat(account, stanza)
+        elif author := self.network.directory.by_jid(stanza.jid("from")):
+            if stanza.tag == "receipt":
+                self.activity.note(account, author, stanza.text("type", "delivered"), receipt_ids(stanza))
+            elif stanza.tag == "chatstate" and stanza.children:
+                self.activity.note(account, author, stanza.children[0].tag, [])
 
     def send_text(self, account: Account, to: Account, text: str) -> tuple[str, int]:
         """Write to somebody; returns the message's id and its time in Unix seconds."""
@@ -61,12 +69,14 @@ class Phones:
         account, device = link.account, link.device
         if device.keys_shared:
             return
+        publish_name(self.network, account)
         device.keys_shared = True
         self.network.store.save_device(account, device)
         self._share_keys(account, device.number)
 
     def _share_keys(self, account: Account, device: int) -> None:
-        message = messages.key_share([self._app_state_key(account)], timestamp=int(time.time() * 1000))
+        key = app_state_key(self.network, account)
+        message = messages.key_share([(key.key_id, key.key_data)], timestamp=int(time.time() * 1000))
         attrs: dict[str, Value] = {
             "from": account.address(),
             "id": new_id(),
@@ -92,15 +102,6 @@ class Phones:
             if link.active:
                 link.connection.send(Node("chatstate", {"from": account.hidden_address()}, [state]))
 
-    def _app_state_key(self, account: Account) -> tuple[bytes, bytes]:
-        """Id (6 bytes) and secret (32 bytes) of the account's one app state key."""
-        name = f"app_state_key:{account.number}"
-        stored = self.network.store.setting(name)
-        if stored is None:
-            stored = secrets.token_bytes(38)
-            self.network.store.set_setting(name, stored)
-        return stored[:6], stored[6:]
-
     def _receive_message(self, account: Account, stanza: Node) -> None:
         sender = stanza.jid("from")
         author = self.network.directory.by_jid(sender)
@@ -122,6 +123,8 @@ class Phones:
                 return
             finally:
                 self.network.endpoints.save(account)
+            if message.protocolMessage.HasField("appStateSyncKeyRequest") and author is account:
+                self._share_keys(account, sender.device)
             content = messages.describe(message)
             if content is not None:
                 chat = self.network.directory.by_jid(JID.parse(destination)) if destination else author
@@ -171,7 +174,7 @@ class Phones:
             "id": id,
             "type": "text",
             "t": str(timestamp),
-            "notify": account.name or "-",
+            "notify": account.push_name,
         }
         return Node("message", attrs)
 

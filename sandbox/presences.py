@@ -28,7 +28,7 @@ class Presences:
             self._subscribe(link, presence)
         elif kind in ("available", "unavailable"):
             name = presence.text("name")
-            if name and name != link.account.name:
+            if name and name != link.account.push_name:
                 link.account.name = name
                 self.network.store.save_account(link.account)
             self._change(link.account, lambda: setattr(link, "available", kind == "available"))

@@ -73,10 +73,8 @@ class Session:
     def stop(self) -> None:
         self.client.stop()
 
-    def pair_phone(self, number: str) -> None:
-        # PairPhone blocks until the pairing is over; its code comes through the callback.
-        self.client.event.paircode(lambda _, code, connected: tell(event="code", code=code, connected=connected))
-        threading.Thread(target=self.client.PairPhone, args=(number, True), daemon=True).start()
+    def pair_phone(self, number: str) -> str:
+        return str(self.client.PairPhone(number, True))
 
     def send(self, to: str, text: str) -> dict[str, Any]:
         start = time.monotonic()
