@@ -1,0 +1,48 @@
+# FlashApi. Needs python3 (3.11 or newer, with venv) and make; `make help` lists what there is.
+PYTHON ?= python3
+BIN := .venv/bin
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: help run migrate test lint types bench lock
+
+help: ## show this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r target text; do \
+		printf '  make %-8s %s\n' "$$target" "$$text"; done
+
+run: .venv/runtime ## start everything on this machine: web, workers, Redis, sandbox; Ctrl-C stops it
+	@exec $(BIN)/python -m workers supervisor
+
+migrate: .venv/runtime ## bring the database to this version's schema
+	@$(BIN)/python -m workers migrate
+
+test: .venv/development ## run all tests; they start what they need
+	@$(BIN)/python -m pytest
+
+lint: .venv/development ## ruff and the import rules
+	@$(BIN)/ruff check .
+	@$(BIN)/lint-imports --no-cache
+
+types: .venv/development ## mypy --strict
+	@$(BIN)/mypy
+
+bench: .venv/development ## the long runs: churn, faults and losses, with their figures
+	@$(BIN)/python -m bench
+
+lock: .venv/development ## pin requirements.txt and requirements-dev.txt anew from the .in files
+	@$(BIN)/pip install --quiet pip-tools
+	@for name in requirements requirements-dev; do $(BIN)/pip-compile --quiet --generate-hashes --strip-extras \
+		--no-header --no-emit-options --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+		--annotation-style=line --output-file=$$name.txt $$name.in; done
+
+# A stamp is younger than the lock it was installed from.
+.venv/runtime: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "FlashApi needs Python 3.11 or newer; set PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(BIN)/python -c 'import pip' 2>/dev/null || $(PYTHON) -m venv --clear .venv
+	@echo "Installing what FlashApi needs into .venv ..." >&2
+	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements.txt
+	@touch $@
+
+.venv/development: requirements-dev.txt .venv/runtime
+	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.txt
+	@touch $@

@@ -1,0 +1,76 @@
+"""Fixtures for all tests: a real Redis, settings in a folder of their own, the database on SQLite and on MariaDB."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import redis
+
+from flashapi import settings as reading
+from flashapi.connections import Connections
+from flashapi.settings import Settings
+from tests.support import servers
+from workers.migrations import migrate
+
+
+@pytest.fixture(scope="session")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a Redis that belongs to this test run; `settings` flushes it before each test."""
+    with servers.running_redis(tmp_path_factory.mktemp("redis")) as socket:
+        yield f"unix://{socket}"
+
+
+@pytest.fixture(scope="session")
+def mysql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The variables of a MySQL or MariaDB; skips where there is none."""
+    with ExitStack() as stack:
+        try:
+            variables = stack.enter_context(servers.mysql_server(tmp_path_factory.mktemp("mysql")))
+        except servers.NoServer as reason:
+            pytest.skip(str(reason))
+        yield variables
+
+
+@pytest.fixture
+def settings(tmp_path: Path, valkey: str) -> Settings:
+    """An installation of its own on SQLite, with an empty Redis."""
+    with redis.Redis.from_url(valkey) as client:
+        client.flushall()
+    return reading.load(
+        {
+            "DATA_DIR": str(tmp_path / "data"),
+            "REDIS_URL": valkey,
+            "GLOBAL_API_KEY": "chave-global-de-teste",
+            "GLOBAL_WEBSOCKET_SECRET": "segredo-global-de-teste",
+            "SANDBOX": "true",
+        },
+        None,
+    )
+
+
+@pytest.fixture(params=["sqlite", "mariadb"])
+def database(request: pytest.FixtureRequest, settings: Settings) -> Iterator[Settings]:
+    """Settings for an empty database of each kind, its schema not made yet."""
+    if request.param == "sqlite":
+        yield settings
+        return
+    name = f"flashapi_test_{uuid.uuid4().hex[:12]}"
+    variables = request.getfixturevalue("mysql") | {"MYSQL_DATABASE": name}
+    found = reading.load(
+        {**variables, "DATA_DIR": str(settings.data_dir), "REDIS_URL": settings.redis_url,
+         "GLOBAL_API_KEY": settings.global_api_key, "SANDBOX": "true"},
+        None,
+    )
+    yield found
+    servers.drop_database(found.database_url)
+
+
+@pytest.fixture
+def connections(database: Settings) -> Iterator[Connections]:
+    """The database, migrated from empty, and Redis: once on SQLite and once on MariaDB."""
+    migrate(database)
+    opened = Connections(database)
+    yield opened
+    opened.close()
