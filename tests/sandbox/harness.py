@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
@@ -54,14 +55,17 @@ class NetworkProcess:
             if json.loads(line)["event"] == "sandbox_ready":
                 break
         self.log: list[dict[str, Any]] = []
-        threading.Thread(target=self._collect, args=(self.process.stdout,), daemon=True).start()
+        self._reader = threading.Thread(target=self._collect, args=(self.process.stdout,), daemon=True)
+        self._reader.start()
 
     def stop(self, number: int = signal.SIGTERM) -> float:
         """End the process; returns how long it took, in seconds."""
         start = time.monotonic()
         self.process.send_signal(number)
         self.process.wait(timeout=10)
-        return time.monotonic() - start
+        took = time.monotonic() - start
+        self._reader.join()
+        return took
 
     def ask(self, op: str, **params: Any) -> dict[str, Any]:
         """One operation on a connection of its own. Raises Refused."""
@@ -69,7 +73,8 @@ class NetworkProcess:
             control.settimeout(PATIENCE)
             control.connect(str(self.data_dir / "sandbox" / "control.sock"))
             control.sendall(json.dumps({"op": op, **params}).encode() + b"\n")
-            answer = json.loads(control.makefile().readline())
+            with control.makefile() as lines:
+                answer = json.loads(lines.readline())
         if not answer["ok"]:
             raise Refused(answer["status"], answer["message"])
         data: dict[str, Any] = answer["data"]
@@ -87,14 +92,16 @@ class NetworkProcess:
         return wait_until(lambda: shown if len(shown := self.inbox(number)) >= count else None, f"{count} messages")
 
     def _collect(self, stdout: Any) -> None:
-        for line in stdout:
-            self.log.append(json.loads(line))
+        with stdout:
+            for line in stdout:
+                self.log.append(json.loads(line))
 
 
 class ClientProcess:
     """A neonize session in its own process (see client_program.py)."""
 
     def __init__(self, network: NetworkProcess, store: Path, name: str) -> None:
+        self.network = network
         self.store = store
         self.name = name
         self.number = 0
@@ -118,7 +125,8 @@ class ClientProcess:
             env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
         )
         log.close()
-        threading.Thread(target=self._collect, daemon=True).start()
+        self._reader = threading.Thread(target=self._collect, daemon=True)
+        self._reader.start()
         self.wait("loaded")
 
     def ask(self, do: str, *, patience: float = 90, **params: Any) -> Any:
@@ -149,9 +157,31 @@ class ClientProcess:
                     return candidate
             self._pump(deadline, f"{event} {fields} (had: {[one['event'] for one in self.events[self.seen :]]})")
 
+    def pair(self, number: str) -> None:
+        """Connect, let the phone of that number scan the code, and wait until the session has all it needs."""
+        self.ask("connect")
+        self.network.ask("phone.scan", numero=number, qrcode=self.wait("qr")["text"])
+        self.wait("Connected")
+        self.wait("Message", content=["protocolMessage"])  # the app state keys, sent after the first login
+
+    def send(self, to: str, text: str) -> dict[str, Any]:
+        sent: dict[str, Any] = self.ask("send", to=to, text=text)
+        return sent
+
+    def restart(self) -> ClientProcess:
+        """The same session in a new process, as after a crash."""
+        self.close()
+        again = ClientProcess(self.network, self.store, self.name)
+        again.ask("connect")
+        return again
+
     def close(self) -> None:
         self.process.kill()
         self.process.wait()
+        self._reader.join()
+        assert self.process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):  # what was still buffered for the dead process
+            self.process.stdin.close()
 
     def _pump(self, deadline: float, what: str) -> None:
         try:
@@ -167,8 +197,9 @@ class ClientProcess:
 
     def _collect(self) -> None:
         assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self._inbox.put(json.loads(line))
+        with self.process.stdout as lines:
+            for line in lines:
+                self._inbox.put(json.loads(line))
         self._inbox.put({"ended": True})
 
 
