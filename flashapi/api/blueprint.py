@@ -1,0 +1,78 @@
+"""flask-smorest's blueprint with our body parser, and with the errors and keys every route has put in its docs."""
+
+from collections.abc import Callable
+from typing import Any
+
+import flask_smorest
+from marshmallow import Schema
+
+from flashapi.api.bodies import FORMS, BodyParser
+from flashapi.auth import KEY_OF_ROUTE
+
+SECURITY: dict[str, list[dict[str, list[str]]]] = {
+    "global": [{"ApiKeyAuth": []}, {"BearerAuth": []}, {"XApiKeyAuth": []}],
+    "session": [{"ApiKeyAuth": []}, {"ApiKeyAuth": [], "XSession": []}],
+}
+ERRORS = {
+    400: "Requisição inválida; a mensagem diz qual campo",
+    401: "Chave ausente ou inválida",
+    413: "Corpo grande demais",
+    429: "Limite de requisições excedido; veja Retry-After",
+    500: "Erro interno do servidor",
+    503: "Banco de dados, Redis ou worker indisponível; nada foi feito, veja Retry-After",
+}
+
+View = Callable[..., Any]
+
+
+class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
+    """Routes of one noun."""
+
+    ARGUMENTS_PARSER = BodyParser()
+
+    def __init__(self, name: str, url_prefix: str, description: str) -> None:
+        super().__init__(name, f"flashapi.api.{name}", url_prefix=url_prefix, description=description)
+        self._prepare_doc_cbks.append(_document_common_parts)
+
+    def route(self, rule: str, **options: Any) -> Callable[[type], type]:
+        """Register a MethodView."""
+        decorate: Callable[[type], type] = super().route(rule, **options)
+        return decorate
+
+    def arguments(self, schema: type[Schema], *, location: str = "json", **options: Any) -> Callable[[View], View]:
+        """Load the request with this schema and hand it to the view."""
+        decorate: Callable[[View], View] = super().arguments(schema, location=location, **options)
+        return decorate
+
+    def response(self, status: int, schema: type[Schema], **options: Any) -> Callable[[View], View]:
+        """Dump what the view returns with this schema."""
+        decorate: Callable[[View], View] = super().response(status, schema, **options)
+        return decorate
+
+    def failure(self, status: int, description: str, schema: str = "Error") -> Callable[[View], View]:
+        """Document a failure that this route has beyond those of all routes."""
+        decorate: Callable[[View], View] = self.doc(responses={str(status): _failure(description, schema)})
+        return decorate
+
+
+def _document_common_parts(doc: dict[str, Any], doc_info: dict[str, Any], **_: Any) -> dict[str, Any]:
+    kind = doc_info.get(KEY_OF_ROUTE)
+    body = doc.get("requestBody")
+    if kind:
+        doc["security"] = SECURITY[kind]
+    if body:
+        content = body["content"]
+        content[FORMS[0]] = {"schema": content["application/json"]["schema"]}
+    statuses = [429, 500, 503]
+    statuses += [401] if kind else []
+    statuses += [400, 413] if body or "parameters" in doc else []
+    responses = doc.setdefault("responses", {})
+    for status in sorted(statuses):
+        responses[str(status)] = _failure(ERRORS[status])
+        responses.pop(status, None)
+    return doc
+
+
+def _failure(description: str, schema: str = "Error") -> dict[str, Any]:
+    reference = {"$ref": f"#/components/schemas/{schema}"}
+    return {"description": description, "content": {"application/json": {"schema": reference}}}

@@ -1,0 +1,59 @@
+"""Reads request bodies as the original did: JSON or a form; no body or another content type is `{}`."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+from flask import Request
+from marshmallow import EXCLUDE, Schema, ValidationError
+from webargs.flaskparser import FlaskParser
+
+from flashapi.errors import InvalidInput
+from flashapi.schemas.fields import Sentence
+
+FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+
+
+class BodyParser(FlaskParser):
+    """Validates bodies and query strings; the first refusal, in the order of the schema, becomes a 400."""
+
+    DEFAULT_VALIDATION_STATUS = 400
+    DEFAULT_UNKNOWN_BY_LOCATION = {**FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION, "json": EXCLUDE}
+
+    def load_json(self, req: Request, schema: Schema) -> Any:
+        if req.mimetype == "application/json" or req.mimetype.endswith("+json"):
+            return _json_object(req.get_data())
+        if req.mimetype in FORMS:
+            return {name.removesuffix("[]"): _form_value(name, req.form.getlist(name)) for name in req.form}
+        return {}
+
+    def handle_error(self, error: ValidationError, req: Request, schema: Schema, **_: Any) -> NoReturn:
+        refusals: dict[str, Any] = next(iter(error.messages_dict.values()))
+        names = [field.data_key or name for name, field in schema.fields.items()]
+        name = next(name for name in (*names, *refusals) if name in refusals)
+        text = _first_text(refusals[name])
+        raise InvalidInput(text if isinstance(text, Sentence) else f"{name} {text}")
+
+
+def _json_object(raw: bytes) -> dict[str, Any]:
+    if not raw.strip():
+        return {}
+    try:
+        body = json.loads(raw)
+    except (ValueError, RecursionError):
+        raise InvalidInput("O corpo da requisição não é um JSON válido") from None
+    if body is None:
+        return {}
+    if not isinstance(body, dict):
+        raise InvalidInput("O corpo da requisição deve ser um objeto JSON")
+    return body
+
+
+def _form_value(name: str, values: list[str]) -> str | list[str]:
+    return values if name.endswith("[]") or len(values) > 1 else values[0]
+
+
+def _first_text(refusals: Any) -> str:
+    while not isinstance(refusals, str):
+        refusals = next(iter(refusals.values() if isinstance(refusals, Mapping) else refusals))
+    return refusals

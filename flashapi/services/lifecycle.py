@@ -1,0 +1,124 @@
+"""What the API wants of a session: connected, restarted, logged out, gone (D5).
+
+Each wish is a column of the session's row, written before the shard's owner is nudged; the owner fulfils it.
+"""
+
+import secrets
+from typing import Any
+
+import sqlalchemy as sa
+
+from flashapi.errors import NotFound, NoWorker, SessionMustBeConnected, SessionNotFound, Unavailable
+from flashapi.models.base import now_ms
+from flashapi.models.events import deliveries, endpoints, events
+from flashapi.models.messages import messages
+from flashapi.models.outbox import outbox
+from flashapi.models.sessions import State, Wanted
+from flashapi.models.sessions import sessions as table
+from flashapi.services import pairing, sessions
+from flashapi.services.backend import Backend
+from flashapi.services.sessions import TOMBSTONE, Row
+from flashapi.services.states import Seen, look_at
+
+STARTED = (State.CONNECTED, State.CONNECTING, State.RECONNECTING)
+LOGOUT_SECONDS = 10.0
+
+
+def connect(backend: Backend, row: Row) -> dict[str, Any]:
+    """Bring the session up, and give the codes to pair it with if it isn't paired."""
+    seen = look_at(backend, row)
+    if seen.state is State.CONNECTED:
+        return {"message": "Sessão já conectada"}
+    if pairing.is_pairable(row, seen):
+        return {"message": "Qrcode recuperado com sucesso", **pairing.shown_codes(row, seen)}
+    if row.wanted != Wanted.RUNNING or seen.state is State.DISCONNECTED:
+        _wish(backend, row, Wanted.RUNNING)
+    row, seen = _existing(pairing.wait_until(backend, row.id, pairing.is_settled))
+    codes = pairing.shown_codes(row, seen)
+    if seen.state is State.CONNECTED:
+        return {"message": "Sessão já conectada"}
+    if codes["qrcode"] or codes["code"]:
+        return {"message": "Qrcode Gerado com sucesso", **codes}
+    if not seen.owned:
+        raise NoWorker(retry_after=5)
+    if row.paired:
+        raise Unavailable("A sessão ainda está conectando; tente novamente em instantes")
+    raise NotFound("Erro ao buscar qrcode caso continue delete a sessao e crie outra")
+
+
+def restart(backend: Backend, row: Row) -> Seen:
+    """Replace the session's connection by a fresh one and wait for it. Raises SessionMustBeConnected."""
+    if look_at(backend, row).state not in STARTED:
+        raise SessionMustBeConnected()
+    before = row.last_connected_at or 0
+    _wish(backend, row, Wanted.RUNNING)
+
+    def is_back(now: Row, seen: Seen) -> bool:
+        again = seen.state is State.CONNECTED and (now.last_connected_at or 0) > before
+        return again or seen.state is State.QR_READY
+
+    return _existing(pairing.wait_until(backend, row.id, is_back))[1]
+
+
+def reconnect(backend: Backend, row: Row) -> None:
+    """Ask for a fresh connection, whatever state the session is in."""
+    _wish(backend, row, Wanted.RUNNING)
+
+
+def disconnect(backend: Backend, row: Row) -> None:
+    """Log the session's device out at WhatsApp; its row and history stay."""
+    if row.wanted != Wanted.RUNNING and not row.paired:
+        raise NotFound("Sessão não foi iniciada ainda")
+    _wish(backend, row, Wanted.UNLINKED)
+    pairing.wait_until(backend, row.id, lambda now, _: now.wanted != Wanted.UNLINKED, LOGOUT_SECONDS)
+
+
+def delete(backend: Backend, row: Row) -> None:
+    """Free the session's name and key at once; its owner logs the device out and removes every row.
+
+    One that was never paired and that no worker serves has nothing to log out, so its rows go at once.
+    """
+    gone = not row.paired and not look_at(backend, row).owned
+    with backend.connections.transaction(durable=True) as connection:
+        if gone:
+            _remove_rows(connection, row.id)
+            return
+        connection.execute(
+            table.update()
+            .where(table.c.id == row.id)
+            .values(
+                wanted=Wanted.DELETED,
+                name=f"{TOMBSTONE}{row.id}",
+                key_hash=secrets.token_hex(32),
+                updated_at=now_ms(),
+            )
+        )
+    sessions.nudge(backend, row.mode, row.shard, row.id)
+
+
+def _wish(backend: Backend, row: Row, wanted: Wanted) -> None:
+    """Write the wish and tell the owner. A wish to run asks for a fresh connection."""
+    changes: dict[str, Any] = {"wanted": wanted, "updated_at": now_ms()}
+    if wanted is Wanted.RUNNING:
+        changes["generation"] = table.c.generation + 1
+    with backend.connections.transaction(durable=True) as connection:
+        changed = connection.execute(
+            table.update().where(table.c.id == row.id, table.c.wanted != Wanted.DELETED).values(changes)
+        )
+    if not changed.rowcount:
+        raise SessionNotFound()
+    sessions.nudge(backend, row.mode, row.shard, row.id)
+
+
+def _existing(found: tuple[Row, Seen] | None) -> tuple[Row, Seen]:
+    if found is None:
+        raise SessionNotFound()
+    return found
+
+
+def _remove_rows(connection: sa.Connection, session_id: str) -> None:
+    of_session = sa.select(endpoints.c.id).where(endpoints.c.session_id == session_id)
+    connection.execute(deliveries.delete().where(deliveries.c.endpoint_id.in_(of_session)))
+    for family in (endpoints, outbox, messages, events):
+        connection.execute(family.delete().where(family.c.session_id == session_id))
+    connection.execute(table.delete().where(table.c.id == session_id))
