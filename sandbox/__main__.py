@@ -23,6 +23,8 @@ from sandbox.presences import Presences
 from sandbox.server import Gateway
 from sandbox.store import Store
 
+FAREWELL_SECONDS = 1  # for connections to end by themselves, before their tasks are cancelled
+
 log = structlog.get_logger()
 
 
@@ -49,8 +51,13 @@ async def run(folder: Path) -> None:
     await wait_for_end()
     (client_folder / "ready").unlink(missing_ok=True)
     control.close()
-    gateway.cut_all()
     server.close(close_connections=False)
+    gateway.cut_all()
+    try:
+        async with asyncio.timeout(FAREWELL_SECONDS):
+            await server.wait_closed()
+    except TimeoutError:
+        log.warning("connections_left", count=len(gateway.connections))
     store.close()
     log.info("sandbox_ended")
 

@@ -10,7 +10,7 @@ import structlog
 from sandbox.accounts import Account
 from sandbox.jid import JID
 from sandbox.network import Network
-from sandbox.stanzas import notification, now, stream_error
+from sandbox.stanzas import notification, stream_error
 from sandbox.wire import Node
 
 log = structlog.get_logger()
@@ -57,4 +57,4 @@ def remove_device(network: Network, account: Account, number: int, *, tell: bool
             link.connection.send(stream_error("401", "device_removed"))
         link.connection.close_soon()
     announce_devices(network, account)
-    log.info("device_unlinked", account=account.number, device=number, by_phone=tell, at=now())
+    log.info("device_unlinked", account=account.number, device=number, by_phone=tell)
