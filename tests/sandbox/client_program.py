@@ -55,9 +55,10 @@ class Session:
         self.thread: threading.Thread | None = None
 
     def _listen(self, name: str, reader: Callable[[Any], dict[str, Any]]) -> None:
-        @self.client.event(getattr(events, f"{name}Ev"))
         def on_event(_: Any, event: Any) -> None:
             tell(event=name, **reader(event))
+
+        self.client.event(getattr(events, f"{name}Ev"))(on_event)
 
     def connect(self) -> None:
         def run() -> None:
