@@ -38,17 +38,17 @@ class EarlyReceipts:
     """Receipts that came before the send they speak of was written down: milliseconds, on a fast network."""
 
     def __init__(self) -> None:
-        self._statuses: OrderedDict[tuple[str, str], MessageStatus] = OrderedDict()
+        self._statuses: OrderedDict[tuple[str, str], tuple[MessageStatus, Entry]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def note(self, session_id: str, message_id: str, status: MessageStatus) -> bool:
-        """Remember it, before looking for the message; False if as much was known already."""
+    def note(self, entry: Entry, message_id: str, status: MessageStatus) -> bool:
+        """Remember it, before looking for the message; False if another receipt has told as much already."""
         with self._lock:
-            key = (session_id, message_id)
-            known = self._statuses.get(key)
-            if known is not None and ORDER.index(known) >= ORDER.index(status):
+            key = (entry.session_id, message_id)
+            known, teller = self._statuses.get(key, (None, None))
+            if known is not None and teller is not entry and ORDER.index(known) >= ORDER.index(status):
                 return False
-            self._statuses[key] = status
+            self._statuses[key] = (status, entry)
             while len(self._statuses) > EARLY_AT_MOST:
                 self._statuses.popitem(last=False)
             return True
@@ -56,7 +56,8 @@ class EarlyReceipts:
     def take(self, session_id: str, message_id: str) -> MessageStatus | None:
         """What was remembered, after the message is written down."""
         with self._lock:
-            return self._statuses.pop((session_id, message_id), None)
+            status, _ = self._statuses.pop((session_id, message_id), (None, None))
+            return status
 
 
 def store_entry(connection: sa.Connection, early: EarlyReceipts, entry: Entry) -> Stored:
@@ -67,7 +68,7 @@ def store_entry(connection: sa.Connection, early: EarlyReceipts, entry: Entry) -
     if entry.code == CODES[wire.Message]:
         return _store_messages(connection, session, from_whatsapp.message_events(entry.raw))
     if entry.code == CODES[wire.Receipt]:
-        return _store_receipt(connection, early, session, from_whatsapp.receipt_updates(entry.raw))
+        return _store_receipt(connection, early, session, entry)
     if entry.code == CODES[wire.UndecryptableMessage]:
         return Stored()  # WhatsApp resends it after neonize's retry receipt
     raise Unreadable(f"code {entry.code}")
@@ -142,11 +143,11 @@ def _store_messages(connection: sa.Connection, session: Any, events: list[Event]
 
 
 def _store_receipt(
-    connection: sa.Connection, early: EarlyReceipts, session: Any, updates: list[MessageUpdate]
+    connection: sa.Connection, early: EarlyReceipts, session: Any, entry: Entry
 ) -> Stored:
     stored = Stored()
-    for update in updates:
-        is_news = early.note(session.id, update.id, update.status)
+    for update in from_whatsapp.receipt_updates(entry.raw):
+        is_news = early.note(entry, update.id, update.status)
         try:
             row = advance_status(connection, session.id, update.id, update.status)
         except LookupError:

@@ -137,7 +137,7 @@ class Supervisor:
                 elif time.monotonic() - warned > NOT_READY_WARNING_SECONDS:
                     warned = time.monotonic()
                     log.warning("not_ready_yet", answer=missing)
-            pause(0.5 if announced else 0.1)
+            pause(0.5 if announced else 0.25)
 
     def stop(self) -> None:
         """End all processes, stage by stage, and kill what is left after the last. A second signal kills at once."""

@@ -6,15 +6,11 @@ Each wish is a column of the session's row, written before the shard's owner is 
 import secrets
 from typing import Any
 
-import sqlalchemy as sa
-
 from flashapi.errors import NotFound, NoWorker, SessionMustBeConnected, SessionNotFound, Unavailable
 from flashapi.models.base import now_ms
-from flashapi.models.events import deliveries, endpoints, events
-from flashapi.models.messages import messages
-from flashapi.models.outbox import outbox
 from flashapi.models.sessions import State, Wanted
 from flashapi.models.sessions import sessions as table
+from flashapi.removal import remove_rows
 from flashapi.services import pairing, sessions
 from flashapi.services.backend import Backend
 from flashapi.services.sessions import TOMBSTONE, Row
@@ -81,7 +77,7 @@ def delete(backend: Backend, row: Row) -> None:
     gone = not row.paired and not look_at(backend, row).owned
     with backend.connections.transaction(durable=True) as connection:
         if gone:
-            _remove_rows(connection, row.id)
+            remove_rows(connection, row.id)
             return
         connection.execute(
             table.update()
@@ -114,11 +110,3 @@ def _existing(found: tuple[Row, Seen] | None) -> tuple[Row, Seen]:
     if found is None:
         raise SessionNotFound()
     return found
-
-
-def _remove_rows(connection: sa.Connection, session_id: str) -> None:
-    of_session = sa.select(endpoints.c.id).where(endpoints.c.session_id == session_id)
-    connection.execute(deliveries.delete().where(deliveries.c.endpoint_id.in_(of_session)))
-    for family in (endpoints, outbox, messages, events):
-        connection.execute(family.delete().where(family.c.session_id == session_id))
-    connection.execute(table.delete().where(table.c.id == session_id))

@@ -1,0 +1,122 @@
+"""Whom a send is for: what the caller wrote → the JID of the account that exists (D14)."""
+
+import re
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import sqlalchemy as sa
+from neonize.proto.Neonize_pb2 import JID
+
+from flashapi.connections import Connections
+from flashapi.errors import InvalidInput, NotRegistered
+from flashapi.models.base import now_ms
+from flashapi.models.installation import numbers
+from workers.from_whatsapp import LID_SERVER, PHONE_SERVER
+
+KNOWN_FOR_MS = 24 * 3_600_000
+UNREGISTERED_FOR_MS = 60_000
+SERVERS = (PHONE_SERVER, LID_SERVER, "g.us", "broadcast", "newsletter")
+OLD_PHONE_SERVER = "c.us"
+
+_BRAZILIAN_MOBILE = re.compile(r"55(\d\d)(9?)([6-9]\d{7})")
+
+
+class Asks(Protocol):
+    """A client that can ask WhatsApp."""
+
+    def call(self, name: str, *arguments: Any, **keywords: Any) -> Any:
+        """Call a method of neonize's client."""
+
+
+@dataclass(frozen=True)
+class Account:
+    """What WhatsApp answered about a number."""
+
+    number: str
+    jid: str | None
+
+    @property
+    def exists(self) -> bool:
+        """Whether the number has an account."""
+        return self.jid is not None
+
+
+def spellings(number: str) -> list[str]:
+    """The number as asked, and for a Brazilian mobile the other spelling, with or without the ninth digit."""
+    match = _BRAZILIAN_MOBILE.fullmatch(number)
+    if match is None:
+        return [number]
+    area, ninth, rest = match.groups()
+    return [number, f"55{area}{rest}" if ninth else f"55{area}9{rest}"]
+
+
+def to_jid(text: str) -> JID:
+    """user@server as neonize's JID."""
+    user, server = text.rsplit("@", 1)
+    return JID(User=user, Server=server, RawAgent=0, Device=0, Integrator=0, IsEmpty=False)
+
+
+def resolve(client: Asks, connections: Connections, mode: str, to: str) -> JID:
+    """The JID to send to. Raises NotRegistered for a number without an account, InvalidInput for an unknown kind."""
+    user, at, server = to.rpartition("@")
+    if not at:
+        user, server = to, PHONE_SERVER
+    if server in (PHONE_SERVER, OLD_PHONE_SERVER):
+        account = check(client, connections, mode, [user])[0]
+        if account.jid is None:
+            raise NotRegistered(f"O número {user} não está registrado no WhatsApp", field="to")
+        return to_jid(account.jid)
+    if server not in SERVERS:
+        raise InvalidInput(f"to: destino desconhecido {to!r}", field="to")
+    return to_jid(to)
+
+
+def check(client: Asks, connections: Connections, mode: str, asked: list[str]) -> list[Account]:
+    """What WhatsApp says of each number, from memory where the answer is fresh."""
+    with connections.reading() as connection:
+        known = _remembered(connection, mode, asked)
+    unknown = [number for number in dict.fromkeys(asked) if number not in known]
+    if unknown:
+        answers = _ask(client, unknown)
+        _remember(connections, mode, answers)
+        known.update(answers)
+    return [Account(number, known[number]) for number in asked]
+
+
+def _ask(client: Asks, asked: list[str]) -> dict[str, str | None]:
+    """One question for all numbers in all their spellings; the spelling asked for wins where both exist."""
+    questions = [f"+{spelling}" for number in asked for spelling in spellings(number)]
+    found: dict[str, str] = {}
+    for answer in client.call("is_on_whatsapp", *questions):
+        if answer.IsIn and answer.JID.User:
+            found[answer.Query.lstrip("+")] = f"{answer.JID.User}@{answer.JID.Server}"
+    return {number: next((found[s] for s in spellings(number) if s in found), None) for number in asked}
+
+
+def _remembered(connection: sa.Connection, mode: str, asked: list[str]) -> dict[str, str | None]:
+    moment = now_ms()
+    rows = connection.execute(
+        sa.select(numbers.c.asked, numbers.c.jid, numbers.c.checked_at).where(
+            numbers.c.mode == mode, numbers.c.asked.in_(asked)
+        )
+    )
+    return {
+        row.asked: row.jid
+        for row in rows
+        if moment - row.checked_at < (KNOWN_FOR_MS if row.jid else UNREGISTERED_FOR_MS)
+    }
+
+
+def _remember(connections: Connections, mode: str, answers: dict[str, str | None]) -> None:
+    moment = now_ms()
+    with connections.transaction() as connection:
+        for number, jid in answers.items():
+            updated = connection.execute(
+                numbers.update()
+                .where(numbers.c.mode == mode, numbers.c.asked == number)
+                .values(jid=jid, checked_at=moment)
+            ).rowcount
+            if not updated:
+                connection.execute(
+                    numbers.insert(), {"mode": mode, "asked": number, "jid": jid, "checked_at": moment}
+                )

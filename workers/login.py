@@ -1,0 +1,133 @@
+"""One attempt of a session to be online: from the start of a client to its end.
+
+It hands what the client tells to its session in order: everything goes through the session's inbound line.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from neonize.proto import Neonize_pb2 as wire
+
+from flashapi.models.sessions import Reason
+from workers.clients import CODES, OWN_DEVICE, Client
+from workers.inbound import Inbound
+
+KEPT = frozenset(CODES[kind] for kind in (wire.Message, wire.Receipt, wire.UndecryptableMessage))
+"""What goes through the journal. The rest is about this moment only."""
+
+
+class Phase(Enum):
+    """Where an attempt stands."""
+
+    STARTING = "starting"
+    SHOWING_QR = "showing_qr"
+    CONNECTED = "connected"
+    RECONNECTING = "reconnecting"  # whatsmeow does that by itself
+    OVER = "over"
+
+
+@dataclass(frozen=True)
+class Ending:
+    """Why an attempt is over and whether another may follow by itself."""
+
+    reason: Reason
+    again: bool = False
+    unlinked: bool = False
+
+
+_FATAL: dict[int, Ending] = {
+    CODES[wire.LoggedOut]: Ending(Reason.LOGGED_OUT, unlinked=True),
+    CODES[wire.StreamReplaced]: Ending(Reason.REPLACED),
+    CODES[wire.TemporaryBan]: Ending(Reason.BANNED),
+    CODES[wire.ClientOutdated]: Ending(Reason.OUTDATED),
+}
+_FAILURES: dict[int, Ending] = {
+    wire.ConnectFailureReason.LOGGED_OUT: Ending(Reason.LOGGED_OUT, unlinked=True),
+    wire.ConnectFailureReason.MAIN_DEVICE_GONE: Ending(Reason.LOGGED_OUT, unlinked=True),
+    wire.ConnectFailureReason.UNKNOWN_LOGOUT: Ending(Reason.LOGGED_OUT, unlinked=True),
+    wire.ConnectFailureReason.TEMP_BANNED: Ending(Reason.BANNED),
+    wire.ConnectFailureReason.CLIENT_OUTDATED: Ending(Reason.OUTDATED),
+    wire.ConnectFailureReason.BAD_USER_AGENT: Ending(Reason.OUTDATED),
+}
+
+
+@dataclass
+class Hooks:
+    """What the session does with the news, one call at a time, in order."""
+
+    qr: Callable[["Login", str], None]
+    connected: Callable[["Login"], None]
+    lost: Callable[["Login"], None]
+    over: Callable[["Login", Ending], None]
+    seen: Callable[[int, bytes], None]  # presence and the like
+    settled: Callable[["Login"], None]  # at once, on Go's thread: the dial is no longer pending
+
+
+class Login:
+    """A client's listener."""
+
+    def __init__(self, session_id: str, generation: int, inbound: Inbound, hooks: Hooks) -> None:
+        self.generation = generation
+        self.phase = Phase.STARTING
+        self.codes_shown = 0
+        self.client: Client | None = None
+        self._session_id = session_id
+        self._inbound = inbound
+        self._hooks = hooks
+
+    def on_event(self, code: int, raw: bytes) -> None:
+        """Journal what must not be lost; anything else waits its turn behind it."""
+        if code in KEPT:
+            self._inbound.receive(self._session_id, code, raw)
+        elif code != OWN_DEVICE:
+            if code == CODES[wire.Connected] or code in _FATAL:
+                self._hooks.settled(self)
+            self._then(lambda: self._understand(code, raw))
+
+    def on_qr(self, text: str) -> None:
+        """The next code to show."""
+        self._hooks.settled(self)
+        self._then(lambda: self._hooks.qr(self, text))
+
+    def on_login_over(self, outcome: str) -> None:
+        """No more codes. `success` is followed by a connection of its own."""
+        if outcome != "success":
+            reason = Reason.QR_TIMEOUT if outcome == "timeout" else Reason.PAIR_FAILED
+            self._then(lambda: self._end(Ending(reason)))
+
+    def on_end(self, error: str | None) -> None:
+        """Go's call came back by itself: the first dial was refused, as a rule. neonize does not try again."""
+        self._hooks.settled(self)
+        self._then(lambda: self._end(Ending(Reason.CONNECT_FAILED, again=True)))
+
+    def _understand(self, code: int, raw: bytes) -> None:
+        if code == CODES[wire.Connected]:
+            self.phase = Phase.CONNECTED
+            self._hooks.connected(self)
+        elif code == CODES[wire.Disconnected]:
+            if self.phase is Phase.CONNECTED:
+                self.phase = Phase.RECONNECTING
+                self._hooks.lost(self)
+        elif code in _FATAL:
+            self._end(_FATAL[code])
+        elif code == CODES[wire.ConnectFailure]:
+            failure = wire.ConnectFailure.FromString(raw)
+            self._end(_FAILURES.get(failure.Reason, Ending(Reason.CONNECT_FAILED, again=True)))
+        elif code == CODES[wire.PairStatus]:
+            if wire.PairStatus.FromString(raw).Status == wire.PairStatus.PStatus.ERROR:
+                self._end(Ending(Reason.PAIR_FAILED))
+        else:
+            self._hooks.seen(code, raw)
+
+    def _end(self, ending: Ending) -> None:
+        if self.phase is not Phase.OVER:
+            self.phase = Phase.OVER
+            self._hooks.over(self, ending)
+
+    def _then(self, work: Callable[[], None]) -> None:
+        def in_turn() -> None:
+            if self.phase is not Phase.OVER:
+                work()
+
+        self._inbound.then(self._session_id, in_turn)

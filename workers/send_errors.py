@@ -1,0 +1,53 @@
+"""What neonize's error texts say about a send: did it leave, and whose fault is it.
+
+The texts are whatsmeow's sentinel errors (errors.go, "Some errors that Client.SendMessage can return") as they come
+through neonize, which hands on nothing but the text.
+"""
+
+import re
+from enum import Enum
+
+from flashapi.errors import (
+    FlashAPIError,
+    NotRegistered,
+    OutcomeUnknown,
+    SessionNotConnected,
+    Unavailable,
+    WhatsAppError,
+)
+
+
+class Left(Enum):
+    """Whether the message may have reached WhatsApp."""
+
+    NO = "no"
+    NOT_YET = "not_yet"  # the connection was away: the same send may be tried again
+    UNKNOWN = "unknown"
+    REFUSED = "refused"
+
+
+_REFUSED = re.compile(r"server returned error (\d+)")
+_NO_ACCOUNT = ("no LID found", "failed to get LID for PN")
+_NOT_SENT = (
+    "websocket not connected",
+    "info query timed out",
+    "failed to get device list",
+    "failed to get user info",
+    "failed to get group members",
+    "client is nil",
+)
+_LOGGED_OUT = ("the store doesn't contain a device JID",)
+
+
+def judge(text: str) -> tuple[Left, FlashAPIError]:
+    """What to make of an error of neonize's `send_message`. A text nobody knows counts as unknown, never as unsent."""
+    if refused := _REFUSED.search(text):
+        code = int(refused[1])
+        return Left.REFUSED, WhatsAppError(f"O WhatsApp recusou a mensagem (código {code})", whatsapp_code=code)
+    if any(known in text for known in _NO_ACCOUNT):
+        return Left.NO, NotRegistered(field="to")
+    if any(known in text for known in _LOGGED_OUT):
+        return Left.NO, SessionNotConnected()
+    if any(known in text for known in _NOT_SENT):
+        return Left.NOT_YET, Unavailable("A conexão com o WhatsApp caiu antes do envio; tente novamente", retry_after=5)
+    return Left.UNKNOWN, OutcomeUnknown()

@@ -1,0 +1,205 @@
+"""A session worker process: claims shards up to its fair share, keeps its leases, ends cleanly (D1, D5)."""
+
+import contextlib
+import math
+import os
+import random
+import signal
+import threading
+import time
+
+import redis
+import sqlalchemy as sa
+import structlog
+
+from flashapi import shards
+from flashapi.connections import Connections
+from flashapi.errors import DatabaseUnavailable
+from flashapi.models.base import now_ms
+from flashapi.models.sessions import sessions
+from flashapi.settings import Settings
+from workers import clients, journal, outbox_rows
+from workers.door import Door
+from workers.held_shard import HeldShard, in_parallel
+from workers.inbound import Inbound
+from workers.live_session import Tools
+
+log = structlog.get_logger()
+
+DIALS_AT_ONCE = 10
+CLAIM_EVERY_SECONDS = 0.5
+LOOK_EVERY_SECONDS = 10.0
+SWEEP_EVERY_SECONDS = 1.0
+PEERS_APPEAR_SECONDS = 0.3
+"""Workers started together should count each other before the first claim."""
+GIVEN_UP_AT_MOST = 200
+EXIT_LEASE_LOST = 75
+STOP_SECONDS = 9.0
+
+
+class SessionWorker:
+    """The shards of one mode that this process holds."""
+
+    def __init__(self, settings: Settings, mode: str) -> None:
+        self._settings = settings
+        self._mode = mode
+        self._identity = shards.new_identity()
+        self._connections = Connections(settings)
+        self._journals = settings.data_dir / "journal" / mode
+        self._journal = journal.Journal(self._journals)
+        self._inbound = Inbound(self._connections, self._journal)
+        self._tools = Tools(
+            settings,
+            self._connections,
+            self._inbound,
+            clients.DeviceStores(settings.devices_dir),
+            Door(),
+            threading.BoundedSemaphore(DIALS_AT_ONCE),
+        )
+        self._held: dict[int, HeldShard] = {}
+        self._lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._epoch_missing_since: float | None = None
+
+    def run(self) -> None:
+        """Work until SIGTERM or SIGINT. The process ends inside: Go's threads don't let Python end it."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._stopping.set())
+        self._replay_orphans()
+        for name, work, pause in (
+            ("renew", self._renew, shards.RENEW_EVERY_SECONDS),
+            ("claim", self._claim, CLAIM_EVERY_SECONDS),
+            ("look", self._look, LOOK_EVERY_SECONDS),
+            ("sweep", self._sweep, SWEEP_EVERY_SECONDS),
+        ):
+            threading.Thread(target=self._repeat, args=(work, pause), name=name, daemon=True).start()
+        log.info("session_worker_started", mode=self._mode, pid=os.getpid())
+        while not self._stopping.wait(1.0):
+            if clients.given_up > GIVEN_UP_AT_MOST:
+                log.warning("worker_replaced", given_up=clients.given_up)
+                break
+        self._stopping.set()
+        threading.Thread(target=_exit_after, args=(STOP_SECONDS,), daemon=True).start()
+        self._stop()
+        os._exit(0)
+
+    def _repeat(self, work: object, pause: float) -> None:
+        assert callable(work)
+        while not self._stopping.is_set():
+            try:
+                work()
+            except (redis.RedisError, DatabaseUnavailable) as error:
+                log.warning("step_put_off", step=threading.current_thread().name, error=str(error))
+            except shards.LeaseLost as lost:
+                # Two logins of one device end badly for both: nothing more may be done here, not even a clean stop.
+                log.error("lease_lost", what=str(lost))
+                os._exit(EXIT_LEASE_LOST)
+            except Exception:
+                log.exception("step_failed", step=threading.current_thread().name)
+            self._stopping.wait(pause)
+
+    # Leases
+
+    def _renew(self) -> None:
+        client = self._connections.redis
+        client.set(shards.workers_key(self._mode, self._identity), now_ms(), px=shards.LEASE_MS)
+        for held in self._snapshot():
+            if held.lease.renew():
+                log.warning("lease_retaken", shard=held.lease.shard)
+                client.set(shards.EPOCH_KEY, now_ms(), nx=True)
+
+    def _claim(self) -> None:
+        client = self._connections.redis
+        if not client.exists(shards.workers_key(self._mode, self._identity)):
+            return  # not registered yet
+        if not self._registered_long_enough() or not self._redis_is_known():
+            return
+        self._replay_orphans()
+        workers = sum(1 for _ in client.scan_iter(shards.workers_key(self._mode), count=1_000))
+        share = math.ceil(self._settings.shards / max(1, workers))
+        while len(self._held) > share:
+            self._give_back(random.choice(self._snapshot()))
+        free = [shard for shard in range(self._settings.shards) if shard not in self._held]
+        random.shuffle(free)
+        for shard in free[: share - len(self._held)] if workers == 1 else free:
+            if len(self._held) >= share or self._stopping.is_set():
+                return
+            lease = shards.claim(client, self._mode, shard, self._identity)
+            if lease is not None:
+                self._hold(lease)
+
+    _first_registered: float | None = None
+
+    def _registered_long_enough(self) -> bool:
+        now = time.monotonic()
+        if self._first_registered is None:
+            self._first_registered = now
+        return now - self._first_registered >= PEERS_APPEAR_SECONDS
+
+    def _redis_is_known(self) -> bool:
+        """False for one lease's life after Redis has lost its data: owners must have time to take their shards back."""
+        if self._held or self._connections.redis.exists(shards.EPOCH_KEY):
+            self._epoch_missing_since = None
+            return True
+        with self._connections.reading() as connection:
+            if connection.execute(sa.select(sessions.c.id).where(sessions.c.paired).limit(1)).first() is None:
+                return True  # nothing that could be logged in twice
+        now = shards.clock()
+        if self._epoch_missing_since is None:
+            self._epoch_missing_since = now
+        return now - self._epoch_missing_since > shards.LEASE_MS / 1_000
+
+    def _hold(self, lease: shards.Lease) -> None:
+        held = HeldShard(lease, self._tools)
+        with self._lock:
+            self._held[lease.shard] = held
+        held.begin()
+
+    def _give_back(self, held: HeldShard) -> None:
+        held.end()
+        with self._lock:
+            self._held.pop(held.lease.shard, None)
+
+    def _snapshot(self) -> list[HeldShard]:
+        with self._lock:
+            return list(self._held.values())
+
+    # Sessions
+
+    def _look(self) -> None:
+        for held in self._snapshot():
+            held.look()
+
+    def _sweep(self) -> None:
+        """Wake the runners that have rows, for those whose wake-up was lost."""
+        by_id = {session.session_id: session for held in self._snapshot() for session in held.sessions()}
+        with self._connections.reading() as connection:
+            waiting = outbox_rows.sessions_with_rows(connection, list(by_id))
+        for session_id in waiting:
+            by_id[session_id].outbox.wake()
+
+    def _replay_orphans(self) -> None:
+        for orphan in journal.orphans(self._journals):
+            count = self._inbound.replay(orphan)
+            log.info("journal_replayed", entries=count)
+
+    def _stop(self) -> None:
+        """In-flight sends finish, buffered events are stored, leases are given back."""
+        held = self._snapshot()
+        in_parallel([each.end for each in held])
+        self._inbound.close(2.0)
+        self._journal.close()
+        with contextlib.suppress(redis.RedisError):  # it may have been stopped before us; the key ends by itself
+            self._connections.redis.delete(shards.workers_key(self._mode, self._identity))
+        log.info("session_worker_stopped", mode=self._mode)
+
+
+def main(settings: Settings, mode: str) -> None:
+    """Run a session worker; never returns."""
+    SessionWorker(settings, mode).run()
+
+
+def _exit_after(seconds: float) -> None:
+    time.sleep(seconds)
+    log.error("stop_took_too_long", seconds=seconds)
+    os._exit(1)
