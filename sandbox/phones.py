@@ -13,6 +13,7 @@ from sandbox.activity import Activity, receipt_ids
 from sandbox.inbox import Envelope, Inbox
 from sandbox.jid import JID
 from sandbox.network import Link, Network
+from sandbox.prekeys import take_bundle
 from sandbox.profiles import app_state_key, publish_name
 from sandbox.retries import read_bundle, retry_count, retry_receipt
 from sandbox.signal.errors import DuplicateMessage, SignalError
@@ -160,7 +161,7 @@ class Phones:
             message = messages.for_own_devices(message, sent[0])
             stanza.attrs |= {"recipient": chat.hidden_address(), "peer_recipient_pn": chat.address()}
         to = owner.hidden_address(asker.device)
-        bundle = read_bundle(receipt) or self.network.endpoints.bundle(owner, asker.device)
+        bundle = read_bundle(receipt) or take_bundle(self.network, owner, asker.device)
         with self.network.store.transaction():
             if bundle:
                 self.network.endpoints.of(account).open_session(str(to), bundle)
@@ -183,7 +184,7 @@ class Phones:
         endpoint = self.network.endpoints.of(account)
         if not endpoint.has_session(str(to)):
             owner = self.network.directory.by_jid(to)
-            bundle = self.network.endpoints.bundle(owner, to.device) if owner else None
+            bundle = take_bundle(self.network, owner, to.device) if owner else None
             if bundle is None:
                 return
             endpoint.open_session(str(to), bundle)

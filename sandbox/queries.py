@@ -5,17 +5,18 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 
-from sandbox.accounts import Account, PreKey
+import structlog
+
 from sandbox.appstate_server import answer_sync
 from sandbox.devices import remove_device
-from sandbox.jid import JID, SERVER
+from sandbox.jid import SERVER
 from sandbox.network import Link, Network
-from sandbox.retries import bundle_nodes
+from sandbox.prekeys import answer_bundles, answer_count, answer_upload
 from sandbox.stanzas import error, notification, now, result
 from sandbox.usync import answer_usync
 from sandbox.wire import Node
 
-FEW_PREKEYS = 10  # below this a device is asked for more; a client's own limit is 5
+log = structlog.get_logger()
 
 Answerer = Callable[[Network, Link, Node], Node | None]
 
@@ -27,6 +28,7 @@ def handle_iq(network: Network, link: Link, query: Node) -> None:
     subject = query.children[0].tag if query.children else ""
     answerer = ANSWERERS.get((query.text("xmlns"), subject))
     if answerer is None:
+        log.info("query_unknown", namespace=query.text("xmlns"), subject=subject, account=link.account.number)
         link.connection.send(error(query, 501, "feature-not-implemented"))
     elif answer := answerer(network, link, query):
         link.connection.send(answer)
@@ -34,51 +36,6 @@ def handle_iq(network: Network, link: Link, query: Node) -> None:
 
 def _pong(network: Network, link: Link, query: Node) -> Node:
     return result(query)
-
-
-def _count_prekeys(network: Network, link: Link, query: Node) -> Node:
-    count = network.store.count_prekeys(link.account, link.device.number)
-    return result(query, Node("count", {"value": str(count)}))
-
-
-def _store_prekeys(network: Network, link: Link, query: Node) -> Node:
-    if query.child_data("identity") != link.device.identity_key:
-        return error(query, 406, "not-acceptable")
-    signed = query.child("skey")
-    if signed is not None:
-        link.device.signed_prekey = _read_prekey(signed)
-        network.store.save_device(link.account, link.device)
-    listed = query.child("list")
-    keys = [_read_prekey(key) for key in listed.children] if listed else []
-    network.store.add_prekeys(link.account, link.device.number, keys)
-    return result(query)
-
-
-def _read_prekey(node: Node) -> PreKey:
-    return PreKey(int.from_bytes(node.child_data("id"), "big"), node.child_data("value"), node.child_data("signature"))
-
-
-def _hand_out_prekeys(network: Network, link: Link, query: Node) -> Node:
-    asked = query.child("key")
-    users = [_bundle_of(network, jid) for user in (asked.children if asked else []) if (jid := user.jid("jid"))]
-    return result(query, Node("list", {}, users))
-
-
-def _bundle_of(network: Network, jid: JID) -> Node:
-    account = network.directory.by_jid(jid)
-    bundle = network.endpoints.bundle(account, jid.device) if account else None
-    if account is None or bundle is None:
-        return Node("user", {"jid": jid}, [Node("error", {"code": "404", "text": "item-not-found"})])
-    if jid.device and network.store.count_prekeys(account, jid.device) < FEW_PREKEYS:
-        _ask_for_prekeys(network, account, jid.device)
-    return Node("user", {"jid": jid}, bundle_nodes(bundle))
-
-
-def _ask_for_prekeys(network: Network, account: Account, device: int) -> None:
-    link = network.links.get((account.number, device))
-    if link and link.active:
-        left = str(network.store.count_prekeys(account, device))
-        link.connection.send(notification("encrypt", SERVER, Node("count", {"value": left})))
 
 
 def _be_active(network: Network, link: Link, query: Node) -> None:
@@ -141,9 +98,9 @@ def _no_groups(network: Network, link: Link, query: Node) -> Node:
 
 ANSWERERS: dict[tuple[str, str], Answerer] = {
     ("w:p", ""): _pong,
-    ("encrypt", "count"): _count_prekeys,
-    ("encrypt", "registration"): _store_prekeys,
-    ("encrypt", "key"): _hand_out_prekeys,
+    ("encrypt", "count"): answer_count,
+    ("encrypt", "registration"): answer_upload,
+    ("encrypt", "key"): answer_bundles,
     ("passive", "active"): _be_active,
     ("passive", "passive"): _be_passive,
     ("md", "remove-companion-device"): _remove_device,

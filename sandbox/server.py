@@ -96,6 +96,10 @@ class Gateway:
                 await serve_device(self.network, self.presences, connection, client)
         except ConnectionLost as error:
             log.info("handshake_failed", reason=str(error))
+        except Exception:
+            # A bug in the handling of one client's stanza ends that client's connection and no other.
+            log.exception("connection_failed", account=connection.number)
+            connection.abort()
         finally:
             self.connections.discard(connection)
             await connection.finish()

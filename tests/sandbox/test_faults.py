@@ -53,6 +53,17 @@ def test_a_network_that_is_down_refuses_a_first_connect(
     session.wait("qr")
 
 
+def test_a_network_in_a_blackhole_accepts_and_is_silent(network: NetworkProcess, new_session: NewSession) -> None:
+    session = new_session()
+    network.ask("fault.set", numero="*", kind="blackhole", seconds=60)
+    session.ask("connect")
+    with pytest.raises(TimeoutError):
+        session.wait("qr", patience=1)
+    assert [event["event"] for event in session.events] == ["loaded"]
+    network.ask("fault.clear")
+    session.wait("qr")
+
+
 def test_a_blackhole_holds_one_session_and_no_other(
     network: NetworkProcess, new_phone: NewPhone, new_session: NewSession
 ) -> None:

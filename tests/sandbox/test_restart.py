@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from tests.sandbox.conftest import NewPhone, NewSession
-from tests.sandbox.harness import NetworkProcess
+from tests.sandbox.harness import NetworkProcess, wait_until
 
 
 @pytest.fixture
@@ -56,6 +58,34 @@ def test_what_waits_for_a_session_outlives_the_network(
         assert [again.wait("Message", chat=lid)["message_id"] for _ in range(10)] == ids
     finally:
         again.close()
+
+
+def test_a_session_whose_prekeys_run_out_uploads_more(
+    network: NetworkProcess, new_phone: NewPhone, new_session: NewSession
+) -> None:
+    alice, bob, carol, session = new_phone("Alice"), new_phone("Bob"), new_phone("Carol"), new_session()
+    session.pair(alice)
+    database = network.data_dir / "sandbox" / "network.sqlite3"
+
+    def prekeys() -> int:
+        with closing(sqlite3.connect(database)) as connection:
+            count = connection.execute("SELECT count(*) FROM prekeys WHERE account = ?", (alice,))
+            return int(count.fetchone()[0])
+
+    assert prekeys() > 800
+    network.stop()
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute(
+            "DELETE FROM prekeys WHERE account = ? AND id NOT IN (SELECT id FROM prekeys WHERE account = ? LIMIT 6)",
+            (alice, alice),
+        )
+    network.start()
+    session.wait("Connected", patience=60)
+    assert prekeys() == 6
+    for phone in (bob, carol):
+        network.ask("phone.send", numero=phone, to=alice, text=f"de {phone}")
+        session.wait("Message", text=f"de {phone}")
+    wait_until(lambda: True if prekeys() > 40 else None, "new prekeys")
 
 
 def test_a_session_that_was_unlinked_stays_so(
