@@ -57,13 +57,23 @@ class Fetcher:
         self._destination(url)
 
     def get(
-        self, url: str, *, timeout: float, max_bytes: int, accept: str = "*/*", headers: Mapping[str, str] | None = None
+        self,
+        url: str,
+        *,
+        timeout: float,
+        max_bytes: int,
+        accept: str = "*/*",
+        headers: Mapping[str, str] | None = None,
+        beginning: bool = False,
     ) -> Fetched:
-        """Fetch within `timeout` seconds in all, following redirects. Raises OutgoingRefused, OutgoingFailed."""
+        """Fetch within `timeout` seconds in all, following redirects. Raises OutgoingRefused, OutgoingFailed.
+
+        A body of more than `max_bytes` is a failure, or with `beginning` cut there.
+        """
         ends = time.monotonic() + timeout
         sent = {"Accept": accept, **(headers or {})}
         for _ in range(MAX_REDIRECTS + 1):
-            fetched = self._request("GET", url, None, sent, ends, max_bytes, whole=True)
+            fetched = self._request("GET", url, None, sent, ends, max_bytes, whole=not beginning)
             onward = fetched.headers.get("location")
             if fetched.status not in REDIRECTS or onward is None:
                 return fetched
