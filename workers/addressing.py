@@ -18,6 +18,9 @@ UNREGISTERED_FOR_MS = 60_000
 SERVERS = (PHONE_SERVER, LID_SERVER, "g.us", "broadcast", "newsletter")
 OLD_PHONE_SERVER = "c.us"
 
+Found = tuple[str | None, str | None]
+"""The account's JID and LID."""
+
 _BRAZILIAN_MOBILE = re.compile(r"55(\d\d)(9?)([6-9]\d{7})")
 
 
@@ -34,6 +37,7 @@ class Account:
 
     number: str
     jid: str | None
+    lid: str | None
 
     @property
     def exists(self) -> bool:
@@ -80,43 +84,52 @@ def check(client: Asks, connections: Connections, mode: str, asked: list[str]) -
         answers = _ask(client, unknown)
         _remember(connections, mode, answers)
         known.update(answers)
-    return [Account(number, known[number]) for number in asked]
+    return [Account(number, *known[number]) for number in asked]
 
 
-def _ask(client: Asks, asked: list[str]) -> dict[str, str | None]:
+def _ask(client: Asks, asked: list[str]) -> dict[str, Found]:
     """One question for all numbers in all their spellings; the spelling asked for wins where both exist."""
     questions = [f"+{spelling}" for number in asked for spelling in spellings(number)]
-    found: dict[str, str] = {}
+    found: dict[str, Found] = {}
     for answer in client.call("is_on_whatsapp", *questions):
         if answer.IsIn and answer.JID.User:
-            found[answer.Query.lstrip("+")] = f"{answer.JID.User}@{answer.JID.Server}"
-    return {number: next((found[s] for s in spellings(number) if s in found), None) for number in asked}
+            found[answer.Query.lstrip("+")] = _both_names(client, answer.JID)
+    return {number: next((found[s] for s in spellings(number) if s in found), (None, None)) for number in asked}
 
 
-def _remembered(connection: sa.Connection, mode: str, asked: list[str]) -> dict[str, str | None]:
+def _both_names(client: Asks, jid: JID) -> Found:
+    """WhatsApp answers with the LID; whatsmeow has kept the phone number that came with it."""
+    text = f"{jid.User}@{jid.Server}"
+    if jid.Server != LID_SERVER:
+        return text, None
+    phone = client.call("get_pn_from_lid", jid)
+    return (f"{phone.User}@{phone.Server}" if phone.User else text), text
+
+
+def _remembered(connection: sa.Connection, mode: str, asked: list[str]) -> dict[str, Found]:
     moment = now_ms()
     rows = connection.execute(
-        sa.select(numbers.c.asked, numbers.c.jid, numbers.c.checked_at).where(
+        sa.select(numbers.c.asked, numbers.c.jid, numbers.c.lid, numbers.c.checked_at).where(
             numbers.c.mode == mode, numbers.c.asked.in_(asked)
         )
     )
     return {
-        row.asked: row.jid
+        row.asked: (row.jid, row.lid)
         for row in rows
         if moment - row.checked_at < (KNOWN_FOR_MS if row.jid else UNREGISTERED_FOR_MS)
     }
 
 
-def _remember(connections: Connections, mode: str, answers: dict[str, str | None]) -> None:
+def _remember(connections: Connections, mode: str, answers: dict[str, Found]) -> None:
     moment = now_ms()
     with connections.transaction() as connection:
-        for number, jid in answers.items():
+        for number, (jid, lid) in answers.items():
             updated = connection.execute(
                 numbers.update()
                 .where(numbers.c.mode == mode, numbers.c.asked == number)
-                .values(jid=jid, checked_at=moment)
+                .values(jid=jid, lid=lid, checked_at=moment)
             ).rowcount
             if not updated:
                 connection.execute(
-                    numbers.insert(), {"mode": mode, "asked": number, "jid": jid, "checked_at": moment}
+                    numbers.insert(), {"mode": mode, "asked": number, "jid": jid, "lid": lid, "checked_at": moment}
                 )

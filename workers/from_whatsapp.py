@@ -59,7 +59,7 @@ def message_events(raw: bytes) -> list[Event]:
             from_me=source.IsFromMe,
             is_group=source.IsGroup,
             push_name=received.Info.Pushname or None,
-            timestamp=received.Info.Timestamp,
+            timestamp=received.Info.Timestamp // 1_000,  # neonize gives milliseconds
             kind=kind,
             content=text_of(received.Message, kind),
             message=message_json(received.Message),

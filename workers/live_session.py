@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
+from neonize.exc import NeonizeError
 from neonize.proto import Neonize_pb2 as wire
 from neonize.proto.waCompanionReg.WAWebProtobufsCompanionReg_pb2 import DeviceProps
 
 from flashapi import bus, shards
 from flashapi.connections import Connections
+from flashapi.errors import SessionNotConnected
 from flashapi.events import Event, QRUpdated, SessionConnected, SessionDisconnected
 from flashapi.models.base import now_ms
 from flashapi.models.sessions import Reason, State, Wanted
@@ -24,7 +26,7 @@ from workers.inbound import Inbound, persistently
 from workers.lanes import Lane
 from workers.login import Ending, Hooks, Login, Phase
 from workers.outbox import OutboxRunner
-from workers.pairing_code import ask_code
+from workers.courtesies import appear_online, ask_code
 from workers.seen import settle_wanted, write_state
 from workers.store_inbound import record_only
 
@@ -67,6 +69,7 @@ class LiveSession:
         self._tried_generation = -1  # of the last start
         self._ended_generation = -1  # an attempt of it ended for good: only a new wish starts another
         self._code: str | None = None
+        self._paired: bool = row.paired
         self._retry: threading.Timer | None = None
         self._connected = threading.Event()
         self._logout_since: float | None = None
@@ -144,10 +147,6 @@ class LiveSession:
         self._retry = None
         self._tried_generation = self.row.generation
         self._code = None
-        paired = tools.stores.device(self.session_id) is not None
-        if self.row.paired and not paired:
-            self._over(None, Ending(Reason.LOGGED_OUT, unlinked=True))
-            return
         login = Login(self.session_id, self.row.generation, tools.inbound, self._hooks())
         login.client = Client(
             tools.door, self.session_id, tools.stores.prepare(self.session_id), _device_props(tools.settings), login
@@ -168,7 +167,7 @@ class LiveSession:
         else:
             self._dialling = login
             threading.Timer(DIAL_SLOT_SECONDS, self._settled, (login,)).start()
-        log.info("session_starting", session=self.session_id, paired=paired)
+        log.info("session_starting", session=self.session_id, paired=self._paired)
         login.client.start()
 
     def _stop_client(self) -> bool:
@@ -184,13 +183,14 @@ class LiveSession:
         """Log the device out at WhatsApp, which needs a connection, then forget it."""
         if self._logout_since is None:
             self._logout_since = time.monotonic()
-        if self._tools.stores.device(self.session_id) is not None and not self._log_out():
+        if self._paired and not self._log_out():
             if time.monotonic() - self._logout_since < LOGOUT_TRIES_FOR_SECONDS:
                 return  # the next look tries again
             log.warning("logout_given_up", session=self.session_id)
         self._cancel_retry()
         self._stop_client()
         self._tools.stores.forget(self.session_id)
+        self._paired = False
         self._logout_since = None
         if row.wanted == Wanted.DELETED:
             self._gone.set()
@@ -219,7 +219,7 @@ class LiveSession:
             return False
         try:
             client.call("logout")
-        except Exception as error:  # neonize's own exception types carry only a text
+        except (NeonizeError, SessionNotConnected) as error:
             log.warning("logout_failed", session=self.session_id, error=str(error))
             return False
         return True
@@ -237,6 +237,10 @@ class LiveSession:
         )
 
     def _show_qr(self, login: Login, text: str) -> None:
+        if self._paired:  # its keys are gone (a device folder that was not restored, say): WhatsApp asks to pair anew
+            self._paired = False
+            login.end(Ending(Reason.LOGGED_OUT, unlinked=True))
+            return
         login.phase = Phase.SHOWING_QR
         login.codes_shown += 1
         if self.row.number and login.codes_shown == 1:
@@ -263,19 +267,18 @@ class LiveSession:
         )
 
     def _is_connected(self, login: Login) -> None:
-        device = self._tools.stores.device(self.session_id)
-        if device is None:
-            log.error("connected_without_device", session=self.session_id)
-            return
+        assert login.device is not None  # neonize tells it before anything else
+        jid, lid = from_whatsapp.jid_text(login.device.JID), from_whatsapp.jid_text(login.device.LID)
+        phone = login.device.JID.User
         self._failures = 0
-        phone = device.jid.split("@")[0]
+        self._paired = True
         self._write(
             State.CONNECTED,
             None,
-            SessionConnected(phone=phone, jid=device.jid, lid=device.lid, name=device.push_name or None),
+            SessionConnected(phone=phone, jid=jid, lid=lid, name=login.device.PushName or None),
             paired=True,
             phone=phone,
-            lid=device.lid,
+            lid=lid,
             qr=None,
             qr_expires_at=None,
             pairing_code=None,
@@ -286,6 +289,7 @@ class LiveSession:
         )
         self._connected.set()
         self.outbox.wake()
+        self.questions.put(lambda: appear_online(login))
 
     def _is_lost(self, _login: Login) -> None:
         self._connected.clear()
@@ -305,7 +309,7 @@ class LiveSession:
             return
         columns: dict[str, Any] = {"qr": None, "qr_expires_at": None, "pairing_code": None}
         if ending.unlinked:
-            columns["paired"] = False
+            self._paired = columns["paired"] = False
         generation = self._ended_generation = self.row.generation
         persistently(lambda: settle_wanted(self._tools.connections, self.session_id, generation, Wanted.STOPPED))
         self._write(State.DISCONNECTED, ending.reason, **columns)

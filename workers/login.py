@@ -7,11 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
+import structlog
 from neonize.proto import Neonize_pb2 as wire
 
 from flashapi.models.sessions import Reason
 from workers.clients import CODES, OWN_DEVICE, Client
 from workers.inbound import Inbound
+
+log = structlog.get_logger()
 
 KEPT = frozenset(CODES[kind] for kind in (wire.Message, wire.Receipt, wire.UndecryptableMessage))
 """What goes through the journal. The rest is about this moment only."""
@@ -72,6 +75,7 @@ class Login:
         self.phase = Phase.STARTING
         self.codes_shown = 0
         self.client: Client | None = None
+        self.device: wire.Device | None = None  # who we are, from the moment neonize's event loop begins
         self._session_id = session_id
         self._inbound = inbound
         self._hooks = hooks
@@ -80,7 +84,9 @@ class Login:
         """Journal what must not be lost; anything else waits its turn behind it."""
         if code in KEPT:
             self._inbound.receive(self._session_id, code, raw)
-        elif code != OWN_DEVICE:
+        elif code == OWN_DEVICE:
+            self.device = wire.Device.FromString(raw)
+        else:
             if code == CODES[wire.Connected] or code in _FATAL:
                 self._hooks.settled(self)
             self._then(lambda: self._understand(code, raw))
@@ -94,12 +100,13 @@ class Login:
         """No more codes. `success` is followed by a connection of its own."""
         if outcome != "success":
             reason = Reason.QR_TIMEOUT if outcome == "timeout" else Reason.PAIR_FAILED
-            self._then(lambda: self._end(Ending(reason)))
+            self._then(lambda: self.end(Ending(reason)))
 
     def on_end(self, error: str | None) -> None:
         """Go's call came back by itself: the first dial was refused, as a rule. neonize does not try again."""
+        log.warning("client_returned", session=self._session_id, error=error)
         self._hooks.settled(self)
-        self._then(lambda: self._end(Ending(Reason.CONNECT_FAILED, again=True)))
+        self._then(lambda: self.end(Ending(Reason.CONNECT_FAILED, again=True)))
 
     def _understand(self, code: int, raw: bytes) -> None:
         if code == CODES[wire.Connected]:
@@ -110,17 +117,18 @@ class Login:
                 self.phase = Phase.RECONNECTING
                 self._hooks.lost(self)
         elif code in _FATAL:
-            self._end(_FATAL[code])
+            self.end(_FATAL[code])
         elif code == CODES[wire.ConnectFailure]:
             failure = wire.ConnectFailure.FromString(raw)
-            self._end(_FAILURES.get(failure.Reason, Ending(Reason.CONNECT_FAILED, again=True)))
+            self.end(_FAILURES.get(failure.Reason, Ending(Reason.CONNECT_FAILED, again=True)))
         elif code == CODES[wire.PairStatus]:
             if wire.PairStatus.FromString(raw).Status == wire.PairStatus.PStatus.ERROR:
-                self._end(Ending(Reason.PAIR_FAILED))
+                self.end(Ending(Reason.PAIR_FAILED))
         else:
             self._hooks.seen(code, raw)
 
-    def _end(self, ending: Ending) -> None:
+    def end(self, ending: Ending) -> None:
+        """End the attempt, once."""
         if self.phase is not Phase.OVER:
             self.phase = Phase.OVER
             self._hooks.over(self, ending)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import structlog
+from neonize.exc import NeonizeError
 from neonize.utils.enum import ChatPresence, ChatPresenceMedia
 
 from flashapi.connections import Connections
@@ -167,7 +168,7 @@ class OutboxRunner:
             return  # cancelled meanwhile, or no longer ours
         try:
             response = client.call("send_message", to, message)
-        except Exception as error:  # neonize raises its own exceptions with whatsmeow's text in them
+        except Exception as error:  # whatever it is, the row must not stay `sending`
             self._judge(row, error)
         else:
             self._finish_sent(row, response, jid_text(to))
@@ -185,7 +186,7 @@ class OutboxRunner:
     def _presence(self, client: Client, to: Any, state: ChatPresence) -> None:
         try:
             client.call("send_chat_presence", to, state, ChatPresenceMedia.CHAT_PRESENCE_MEDIA_TEXT)
-        except Exception as error:  # typing is a courtesy: its failure must not fail the message
+        except (NeonizeError, SessionNotConnected) as error:  # a courtesy: its failure must not fail the message
             log.info("typing_not_shown", error=str(error))
 
     def _judge(self, row: rows.Row, error: Exception) -> None:

@@ -121,6 +121,8 @@ def mark_sent(
     kind = content_kind(message) or "unknown"
     key = {"remoteJid": chat, "fromMe": True, "id": message_id}
     with connections.transaction() as connection:
+        # A receipt may have been faster than this; its event has told more than `sent` would.
+        status = early.known(row.session_id, message_id) or MessageStatus.SENT
         connection.execute(
             outbox.update()
             .where(outbox.c.id == row.id, outbox.c.state.in_([SendState.SENDING, SendState.UNCERTAIN]))
@@ -145,18 +147,18 @@ def mark_sent(
             content=json.dumps(
                 {"key": key, "messageTimestamp": timestamp, "message": message_json(message)}, ensure_ascii=False
             ),
-            status=MessageStatus.SENT.value,
+            status=status.value,
             timestamp=timestamp,
         )
         recorded = []
         name = connection.execute(sa.select(sessions.c.name).where(sessions.c.id == row.session_id)).scalar()
-        if added and name is not None:
-            update = MessageUpdate(id=message_id, chat=chat, from_me=True, status=MessageStatus.SENT)
+        if added and name is not None and status is MessageStatus.SENT:
+            update = MessageUpdate(id=message_id, chat=chat, from_me=True, status=status)
             recorded = [bus.record(connection, row.session_id, name, update, row.request_id)]
     bus.announce(connections.redis, recorded)
-    if (status := early.take(row.session_id, message_id)) is not None:
+    if (latest := early.take(row.session_id, message_id)) is not None and latest is not status:
         with connections.transaction() as connection:
-            advance_status(connection, row.session_id, message_id, status)
+            advance_status(connection, row.session_id, message_id, latest)
 
 
 def recover(connections: Connections, session_ids: list[str], epoch: int) -> int:

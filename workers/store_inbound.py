@@ -3,7 +3,7 @@
 import json
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,6 +12,7 @@ from neonize.proto import Neonize_pb2 as wire
 from flashapi import bus
 from flashapi.events import Event, MessageReceived, MessageStatus, MessageUpdate
 from flashapi.models.base import now_ms
+from flashapi.models.installation import numbers
 from flashapi.models.messages import messages
 from flashapi.models.sessions import Wanted, sessions
 from workers import from_whatsapp
@@ -52,6 +53,11 @@ class EarlyReceipts:
             while len(self._statuses) > EARLY_AT_MOST:
                 self._statuses.popitem(last=False)
             return True
+
+    def known(self, session_id: str, message_id: str) -> MessageStatus | None:
+        """What has been remembered so far."""
+        with self._lock:
+            return self._statuses.get((session_id, message_id), (None, None))[0]
 
     def take(self, session_id: str, message_id: str) -> MessageStatus | None:
         """What was remembered, after the message is written down."""
@@ -111,9 +117,17 @@ def advance_status(connection: sa.Connection, session_id: str, message_id: str, 
     return row
 
 
+def phone_of(connection: sa.Connection, mode: str, jid: str) -> str:
+    """The phone JID that goes with a LID, where WhatsApp has told us; receipts carry only the LID."""
+    known = connection.execute(
+        sa.select(numbers.c.jid).where(numbers.c.mode == mode, numbers.c.lid == jid).limit(1)
+    ).scalar()
+    return known or jid
+
+
 def _living(connection: sa.Connection, session_id: str) -> Any:
     return connection.execute(
-        sa.select(sessions.c.id, sessions.c.name, sessions.c.last_event_at).where(
+        sa.select(sessions.c.id, sessions.c.name, sessions.c.mode, sessions.c.last_event_at).where(
             sessions.c.id == session_id, sessions.c.wanted != Wanted.DELETED
         )
     ).one_or_none()
@@ -152,7 +166,8 @@ def _store_receipt(
             row = advance_status(connection, session.id, update.id, update.status)
         except LookupError:
             if is_news:  # sent by the phone itself long ago, or by us a moment ago
-                stored.recorded.append(bus.record(connection, session.id, session.name, update))
+                named = replace(update, chat=phone_of(connection, session.mode, update.chat))
+                stored.recorded.append(bus.record(connection, session.id, session.name, named))
             continue
         early.take(session.id, update.id)
         if row is not None:

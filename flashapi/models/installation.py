@@ -20,5 +20,6 @@ numbers = sa.Table(
     sa.Column("jid", sa.String(128)),  # null: not registered
     sa.Column("lid", sa.String(128)),
     sa.Column("checked_at", Millis, nullable=False),
+    sa.Index(None, "mode", "lid"),
     **OPTIONS,
 )

@@ -104,6 +104,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("mode", "asked", name="pk_numbers"),
         **OPTIONS,
     )
+    op.create_index("ix_numbers_mode_lid", "numbers", ["mode", "lid"])
     op.create_table(
         "outbox",
         sa.Column("id", ROW_ID, autoincrement=True, nullable=False),
