@@ -1,0 +1,38 @@
+"""Whole installations, shared by the tests of a module where one suffices."""
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.support.installation import Installation
+
+ALL_EVENTS = [
+    "qr_updated", "session_connected", "session_disconnected", "message_received", "message_update", "presence_update",
+]
+
+
+@pytest.fixture
+def make_installation(tmp_path: Path) -> Iterator[Callable[..., Installation]]:
+    """Makes installations that are ended with the test; keywords become environment variables."""
+    with ExitStack() as stack:
+
+        def make(name: str = "installation", **environ: str) -> Installation:
+            return stack.enter_context(Installation(tmp_path / name, environ))
+
+        yield make
+
+
+@pytest.fixture(scope="module")
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """One running installation for the whole module."""
+    with Installation(tmp_path_factory.mktemp("installation")) as running:
+        yield running.start()
+
+
+@pytest.fixture
+def name() -> str:
+    """A session name nobody else has."""
+    return f"sessao-{uuid.uuid4().hex[:8]}"

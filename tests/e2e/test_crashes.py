@@ -1,0 +1,73 @@
+"""A session worker is killed (-9): its sessions send again within ten seconds, and nothing received is lost."""
+
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+
+from tests.support.installation import Installation
+from tests.support.listeners import SocketListener
+from tests.support.servers import wait_until
+
+BACK_WITHIN_SECONDS = 10.0
+TEXTS = 60
+
+
+def test_sessions_send_again_after_a_kill_with_one_login_more(make_installation: Callable[..., Installation]) -> None:
+    running = make_installation().start()
+    friend = running.phone("5511922220000")
+    phones = [running.phone(f"551192222000{number}") for number in range(1, 4)]
+    sessions = [running.paired(f"sessao-{phone.number}", phone) for phone in phones]
+    before = [phone.logins() for phone in phones]
+
+    running.kill("workers sessions")
+    for number, session in enumerate(sessions):
+        wait_until(
+            lambda session=session, number=number: session.try_send(friend.number, f"voltei {number}").ok,
+            f"{session.name} sends again", BACK_WITHIN_SECONDS,
+        )
+    for number in range(len(sessions)):
+        friend.wait_text(f"voltei {number}")
+    assert running.pids("workers sessions")
+    assert [phone.logins() for phone in phones] == [logins + 1 for logins in before]
+
+
+def test_everything_sent_while_the_worker_dies_is_received_once(make_installation: Callable[..., Installation]) -> None:
+    running = make_installation().start()
+    alice, bob = running.phone("5511922220011"), running.phone("5511922220012")
+    session = running.paired("recebedora", alice)
+    with SocketListener(running.base, session.key, events=["message_received"]) as socket:
+        for number in range(TEXTS):
+            bob.do("send", to=alice.number, text=f"texto {number}")
+            if number == TEXTS // 3:
+                running.kill("workers sessions")
+
+        def received() -> Counter[str]:
+            return Counter(frame["data"]["content"] for frame in socket.events("message_received"))
+
+        wait_until(lambda: len(received()) >= TEXTS, f"{TEXTS} message_received", 60)
+        assert received() == Counter(f"texto {number}" for number in range(TEXTS))
+
+
+@pytest.mark.parametrize("attempt", range(2))
+def test_a_send_in_flight_gets_a_truthful_answer(make_installation: Callable[..., Installation], attempt: int) -> None:
+    """Whatever the API says of a send during which the worker died, the phone agrees."""
+    running = make_installation().start()
+    alice, bob = running.phone("5511922220021"), running.phone("5511922220022")
+    session = running.paired("em-voo", alice)
+    answers = []
+    running.kill("workers sessions")
+    for number in range(5):
+        answers.append(session.try_send(bob.number, f"em voo {number}"))
+    session.wait_state("connected")
+    wait_until(lambda: session.try_send(bob.number, "fim").ok, "it sends again")
+    bob.wait_text("fim")
+    shown = Counter(bob.texts())
+    for number, answer in enumerate(answers):
+        count = shown[f"em voo {number}"]
+        if answer.ok:
+            assert count == 1, answer.text
+        elif answer.status_code in (400, 503):
+            assert count == 0, answer.text
+        else:
+            assert answer.status_code == 504 and count <= 1, answer.text
