@@ -70,11 +70,7 @@ def handle_chatstate(network: Network, link: Link, chatstate: Node) -> None:
     if target is None or recipient is None:
         return
     source = link.account.hidden_address() if target.server == LID_SERVER else link.account.address()
-    relayed = Node("chatstate", {"from": source}, chatstate.content)
-    network.deliver_to_phone(recipient, relayed)
-    for other in network.links_of(recipient):
-        if other.active:
-            other.connection.send(relayed)
+    network.tell(recipient, Node("chatstate", {"from": source}, chatstate.content))
 
 
 def _copies(message: Node) -> list[tuple[JID, list[Node]]]:

@@ -47,9 +47,9 @@ class Network:
     links: dict[DeviceKey, Link] = field(default_factory=dict)
     # Who has asked for the devices of an account: they cache the list and are told when it changes.
     watchers: dict[str, set[DeviceKey]] = field(default_factory=dict)
+    # What the phones do, set by them.
     on_active: Callable[[Link], None] = field(default=lambda link: None)
     deliver_to_phone: Callable[[Account, Node], None] = field(default=lambda account, node: None)
-
     _recent: OrderedDict[tuple[str, int, str], None] = field(default_factory=OrderedDict)
 
     @classmethod
@@ -91,6 +91,13 @@ class Network:
         for device in account.devices:
             if device != but:
                 self.deliver(account.hidden_address(device), stanza)
+
+    def tell(self, account: Account, stanza: Node) -> None:
+        """Bring a passing sign to whoever looks right now, phone included; nobody else ever gets it."""
+        self.deliver_to_phone(account, stanza)
+        for link in self.links_of(account):
+            if link.active:
+                link.connection.send(stanza)
 
     def settle(self, link: Link, tag: str, acknowledgement: Node, kind: str = "") -> None:
         """Forget a stanza that the device has acknowledged."""

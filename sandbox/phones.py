@@ -99,9 +99,7 @@ class Phones:
     def type(self, account: Account, to: Account, typing: bool) -> None:
         """Begin or stop typing."""
         state = Node("composing" if typing else "paused")
-        for link in self.network.links_of(to):
-            if link.active:
-                link.connection.send(Node("chatstate", {"from": account.hidden_address()}, [state]))
+        self.network.tell(to, Node("chatstate", {"from": account.hidden_address()}, [state]))
 
     def _receive_message(self, account: Account, stanza: Node) -> None:
         sender = stanza.jid("from")
@@ -200,7 +198,9 @@ class Phones:
         if kind:
             attrs["type"] = kind
         items = [Node("item", {"id": id}) for id in ids[1:]]
-        self.network.deliver_to_linked(to, Node("receipt", attrs, [Node("list", {}, items)] if items else None))
+        receipt = Node("receipt", attrs, [Node("list", {}, items)] if items else None)
+        for device in to.device_numbers():
+            self.network.deliver(to.hidden_address(device), receipt)
 
 
 def _envelope(stanza: Node, author: Account, chat: Account) -> Envelope:
