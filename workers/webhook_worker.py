@@ -1,0 +1,113 @@
+"""A webhook worker process: wakes the lines of endpoints, keeps their leases, removes what is too old (D8).
+
+Woken by publications, and by a look into the table every few seconds, so that a lost publication costs only these.
+"""
+
+import json
+import signal
+import threading
+import time
+from collections.abc import Callable
+
+import redis
+import structlog
+from redis.backoff import ExponentialBackoff
+from redis.retry import Retry
+
+from flashapi import bus, shards
+from flashapi.connections import Connections
+from flashapi.errors import DatabaseUnavailable
+from flashapi.outgoing import Fetcher
+from flashapi.settings import Settings
+from workers import retention, webhook_rows
+from workers.webhook_lines import Lines
+
+log = structlog.get_logger()
+
+TICK_SECONDS = 0.5
+SWEEP_SECONDS = 3.0
+TRIM_SECONDS = 60.0
+BETWEEN_BATCHES_SECONDS = 0.05
+STOP_SECONDS = 8.0
+
+
+def main(settings: Settings) -> None:
+    """Deliver until SIGTERM or SIGINT."""
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    WebhookWorker(settings, stopping).run()
+
+
+class WebhookWorker:
+    """The lines of one process and what keeps them going."""
+
+    def __init__(self, settings: Settings, stopping: threading.Event) -> None:
+        self._settings = settings
+        self._stopping = stopping
+        self._connections = Connections(settings)
+        # A lease that can't be renewed now must not keep the others from it, so Redis being away is noticed at once.
+        self._connections.redis.set_retry(Retry(ExponentialBackoff(cap=0.1, base=0.02), 2))
+        self._fetcher = Fetcher(settings.allow_private_urls)
+        self._lines = Lines(self._connections, self._fetcher)
+        self._swept = 0.0
+
+    def run(self) -> None:
+        """Work until told to stop; deliveries in flight then have STOP_SECONDS."""
+        webhook_rows.sync_global_endpoint(self._connections, self._settings)
+        for name, work in (("renew", self._renew), ("trim", self._trim)):
+            threading.Thread(target=self._until_stopped, args=(work,), name=name, daemon=True).start()
+        log.info("webhook_worker_started")
+        for publication in bus.subscribe(self._connections.redis, bus.DELIVERIES_CHANNEL, tick=TICK_SECONDS):
+            if self._stopping.is_set():
+                break
+            self._wake(_endpoint_ids(publication) if publication is not None else [])
+            if time.monotonic() - self._swept >= SWEEP_SECONDS:
+                self._sweep()
+        finished = self._lines.stop(STOP_SECONDS)
+        self._fetcher.close()
+        log.info("webhook_worker_stopped", finished=finished)
+
+    def _wake(self, endpoint_ids: list[int]) -> None:
+        try:
+            for endpoint_id in endpoint_ids:
+                self._lines.wake(endpoint_id)
+        except redis.RedisError as error:
+            log.warning("lines_not_woken", error=str(error))  # the next sweep does it
+
+    def _sweep(self) -> None:
+        """Wake every line that has something waiting."""
+        try:
+            self._wake(webhook_rows.endpoints_with_work(self._connections))
+            self._swept = time.monotonic()
+        except DatabaseUnavailable:
+            log.warning("sweep_waits_for_database")
+
+    def _renew(self) -> float:
+        self._lines.renew_leases()
+        return shards.RENEW_EVERY_SECONDS
+
+    def _trim(self) -> float:
+        try:
+            more = retention.trim(self._connections, self._settings.event_retention)
+        except DatabaseUnavailable:
+            return TRIM_SECONDS
+        return BETWEEN_BATCHES_SECONDS if more else TRIM_SECONDS
+
+    def _until_stopped(self, work: Callable[[], float]) -> None:
+        """Call `work` again and again, each time after the pause it asked for; a bug in it ends the process."""
+        try:
+            while not self._stopping.wait(work()):
+                pass
+        except BaseException:
+            log.exception("webhook_worker_broken")
+            self._stopping.set()
+            raise
+
+
+def _endpoint_ids(publication: bytes) -> list[int]:
+    try:
+        return [int(each) for each in json.loads(publication)]
+    except (ValueError, TypeError):
+        log.warning("publication_unreadable", size=len(publication))
+        return []
