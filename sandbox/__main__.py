@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import fcntl
 import os
 import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import structlog
@@ -23,6 +27,7 @@ from sandbox.presences import Presences
 from sandbox.server import Gateway
 from sandbox.store import Store
 
+PREDECESSOR_SECONDS = 5  # for a process that is still ending on the same folder
 FAREWELL_SECONDS = 1  # for connections to end by themselves, before their tasks are cancelled
 
 log = structlog.get_logger()
@@ -72,6 +77,22 @@ def load_identity(store: Store) -> ServerIdentity:
     return identity
 
 
+@contextmanager
+def claim(folder: Path) -> Iterator[None]:
+    """Hold the folder for this process alone. Raises SystemExit when another one holds on to it for too long."""
+    with (folder / "lock").open("w") as lock:
+        deadline = time.monotonic() + PREDECESSOR_SECONDS
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise SystemExit(f"another sandbox is running on {folder}") from None
+                time.sleep(0.05)
+        yield
+
+
 async def wait_for_end() -> None:
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -93,7 +114,9 @@ def main() -> None:
             structlog.processors.JSONRenderer(),
         ]
     )
-    asyncio.run(run(folder))
+    with claim(folder):
+        asyncio.run(run(folder))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -6,12 +6,14 @@ import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.sandbox.conftest import NewPhone
-from tests.sandbox.harness import NetworkProcess, Refused
+from tests.sandbox.harness import ROOT, NetworkProcess, Refused
 
 NUMBER = "5511911110000"
 
@@ -73,6 +75,25 @@ def test_several_requests_on_one_connection(network: NetworkProcess) -> None:
             answers = [json.loads(lines.readline()) for _ in range(4)]
     assert [answer["ok"] for answer in answers] == [True, False, False, True]
     assert [answer.get("status") for answer in answers] == [None, 400, 400, None]
+
+
+def test_a_data_folder_belongs_to_one_process(network: NetworkProcess) -> None:
+    second = subprocess.run(
+        [sys.executable, "-m", "sandbox", "--data-dir", str(network.data_dir)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
+    assert second.returncode == 1
+    assert "another sandbox is running" in second.stderr
+    assert network.ask("ping") == {}
+
+
+def test_neonize_is_never_loaded() -> None:
+    look = "import sandbox.__main__, sys; print('neonize' in sys.modules, 'flashapi' in sys.modules)"
+    seen = subprocess.run([sys.executable, "-c", look], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert seen.stdout.split() == ["False", "False"]
 
 
 def test_a_long_data_folder(tmp_path: Path) -> None:
