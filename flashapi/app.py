@@ -1,6 +1,5 @@
 """The web tier: settings → extensions → blueprints → errors. Stateless, any number of processes, no WhatsApp in it."""
 
-import structlog
 from flask import Flask
 from flask_talisman import Talisman
 from redis.backoff import ExponentialBackoff
@@ -17,7 +16,6 @@ from flashapi.services.backend import Backend
 from flashapi.settings import InvalidSetting, Settings, load
 from flashapi.streams import Hub
 
-log = structlog.get_logger()
 
 def create_app(settings: Settings | None = None) -> Flask:
     """The WSGI application. Raises InvalidSetting; touches neither the database nor Redis yet."""

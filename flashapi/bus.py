@@ -132,7 +132,8 @@ def subscribe(client: "redis.Redis", *channels: str, tick: float) -> Iterator[by
                         pause = RETRY_SECONDS
                         yield message["data"] if message is not None else None
             except redis.RedisError as error:
-                log.warning("subscription_lost", channels=channels, error=str(error))
+                if pause == RETRY_SECONDS:
+                    log.warning("subscription_lost", channels=channels, error=str(error))
             yield None
             time.sleep(pause)
             pause = min(pause * 2, RETRY_AT_MOST_SECONDS)

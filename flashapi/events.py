@@ -109,6 +109,8 @@ class MessageReceived(Event):
     kind: str
     content: str
     message: dict[str, Any]
+    raw: bytes = b""
+    """WhatsApp's protobuf, kept with the message; not part of the event's JSON."""
 
     def data(self) -> dict[str, Any]:
         return {

@@ -39,7 +39,6 @@ class Settings:
     database_url: str = field(default="", repr=False)
     database_pool: int = 10
     redis_url: str = field(default="", repr=False)
-    device_store_url: str = field(default="", repr=False)
     # Sessions
     shards: int = 16
     session_workers: int = 1
@@ -166,7 +165,6 @@ class _Reader:
             database_url=self._database_url(data_dir),
             database_pool=self.integer("MYSQL_CONNECTION_LIMIT", 10, low=1, high=1_000),
             redis_url=self.text("REDIS_URL"),
-            device_store_url=self.text("DEVICE_STORE_URL"),
             shards=self.integer("SHARDS", 16, low=1, high=1_024),
             session_workers=self.integer("SESSION_WORKERS", 1, low=1, high=64),
             phone_client=self.text("SESSION_PHONE_CLIENT", "Flash_api"),

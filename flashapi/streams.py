@@ -45,6 +45,7 @@ class Hub:
         self._receivers: dict[str | None, list[Receiver]] = {}
         self._lock = threading.Lock()
         self._started = False
+        self._closed = False
         self._position = 0
         self._seen: OrderedDict[int, None] = OrderedDict()
         self._missing: dict[int, float] = {}
@@ -80,6 +81,10 @@ class Hub:
             else:
                 self._receivers.pop(session_id, None)
 
+    def close(self) -> None:
+        """End the reader at its next tick; a hub can't be started again."""
+        self._closed = True
+
     def _start(self) -> None:
         # In the caller's thread: what is recorded after `attach` has returned must lie behind this position.
         with self._connections.reading() as connection:
@@ -89,6 +94,8 @@ class Hub:
 
     def _read(self) -> None:
         for publication in bus.subscribe(self._connections.redis, bus.CHANNEL, tick=TICK_SECONDS):
+            if self._closed:
+                return
             if publication is not None:
                 self._hear(publication)
             now = time.monotonic()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from sandbox.accounts import Account, Device
@@ -77,7 +78,8 @@ class PhoneOperations:
     async def scan(self, params: Params) -> Params:
         account = self._phone(params)
         try:
-            link = read_link(read_qrcode(text(params, "qrcode")))
+            # Finding the code in a picture takes some 10 ms, for which no connection should wait.
+            link = read_link(await asyncio.to_thread(read_qrcode, text(params, "qrcode")))
             device = await self.linking.scan(account, link)
         except InvalidPicture as error:
             raise Refusal(400, "O campo qrcode não é uma imagem com um QR code legível.") from error

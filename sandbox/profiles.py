@@ -55,4 +55,3 @@ def _replay(network: Network, account: Account, key: AppStateKey) -> tuple[Colle
     for patch in network.store.patches_after(account.number, collection.name, 0):
         name = push_name_in(collection.apply(key, patch)) or name
     return collection, name
-

@@ -63,6 +63,7 @@ def message_events(raw: bytes) -> list[Event]:
             kind=kind,
             content=text_of(received.Message, kind),
             message=message_json(received.Message),
+            raw=received.Message.SerializeToString(),
         )
     ]
 

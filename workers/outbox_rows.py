@@ -147,6 +147,7 @@ def mark_sent(
             content=json.dumps(
                 {"key": key, "messageTimestamp": timestamp, "message": message_json(message)}, ensure_ascii=False
             ),
+            raw=message.SerializeToString(),
             status=status.value,
             timestamp=timestamp,
         )

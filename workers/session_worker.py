@@ -4,6 +4,7 @@ import contextlib
 import math
 import os
 import random
+import resource
 import signal
 import threading
 import time
@@ -33,6 +34,8 @@ SWEEP_EVERY_SECONDS = 1.0
 PEERS_APPEAR_SECONDS = 0.3
 """Workers started together should count each other before the first claim."""
 GIVEN_UP_AT_MOST = 200
+FILES_AT_MOST = 0.7
+"""Of the process's limit. neonize never closes the store of a client it has stopped, so each start costs some files."""
 EXIT_LEASE_LOST = 75
 STOP_SECONDS = 9.0
 
@@ -65,6 +68,7 @@ class SessionWorker:
         """Work until SIGTERM or SIGINT. The process ends inside: Go's threads don't let Python end it."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stopping.set())
+        file_limit = _raise_file_limit()
         self._replay_orphans()
         for name, work, pause in (
             ("renew", self._renew, shards.RENEW_EVERY_SECONDS),
@@ -75,8 +79,8 @@ class SessionWorker:
             threading.Thread(target=self._repeat, args=(work, pause), name=name, daemon=True).start()
         log.info("session_worker_started", mode=self._mode, pid=os.getpid())
         while not self._stopping.wait(1.0):
-            if clients.given_up > GIVEN_UP_AT_MOST:
-                log.warning("worker_replaced", given_up=clients.given_up)
+            if clients.given_up > GIVEN_UP_AT_MOST or _open_files() > FILES_AT_MOST * file_limit:
+                log.warning("worker_replaced", given_up=clients.given_up, open_files=_open_files())
                 break
         self._stopping.set()
         threading.Thread(target=_exit_after, args=(STOP_SECONDS,), daemon=True).start()
@@ -197,6 +201,17 @@ class SessionWorker:
 def main(settings: Settings, mode: str) -> None:
     """Run a session worker; never returns."""
     SessionWorker(settings, mode).run()
+
+
+def _raise_file_limit() -> int:
+    """Allow this process as many open files as the system lets it; returns how many."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard
+
+
+def _open_files() -> int:
+    return len(os.listdir("/proc/self/fd"))
 
 
 def _exit_after(seconds: float) -> None:

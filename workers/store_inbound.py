@@ -147,6 +147,7 @@ def _store_messages(connection: sa.Connection, session: Any, events: list[Event]
             is_group=event.is_group,
             type=event.kind,
             content=json.dumps(event.web_message(), ensure_ascii=False),
+            raw=event.raw,
             status=MessageStatus.SENT.value if event.from_me else MessageStatus.RECEIVED.value,
             timestamp=event.timestamp,
         )

@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.mysql import LONGTEXT
+from sqlalchemy.dialects.mysql import LONGBLOB, LONGTEXT
 
 metadata = sa.MetaData(
     naming_convention={
@@ -21,6 +21,7 @@ RowId = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 """An auto-incremented key: SQLite counts only in a column of exactly INTEGER."""
 
 Millis = sa.BigInteger()
+Bytes = sa.LargeBinary().with_variant(LONGBLOB(), "mysql", "mariadb")
 LongText = sa.Text().with_variant(LONGTEXT(), "mysql", "mariadb")
 
 OPTIONS: dict[str, Any] = {

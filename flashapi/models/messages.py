@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 
-from flashapi.models.base import OPTIONS, LongText, Millis, RowId, metadata
+from flashapi.models.base import OPTIONS, Bytes, LongText, Millis, RowId, metadata
 
 messages = sa.Table(
     "messages",
@@ -16,6 +16,7 @@ messages = sa.Table(
     sa.Column("is_group", sa.Boolean, nullable=False, default=False),
     sa.Column("type", sa.String(64), nullable=False),
     sa.Column("content", LongText, nullable=False),  # JSON, the shape of the event's `message`
+    sa.Column("raw", Bytes, nullable=False),  # WhatsApp's own protobuf: to quote, forward, download, count votes
     sa.Column("status", sa.String(12), nullable=False),  # received | sent | delivered | read | played
     sa.Column("timestamp", sa.BigInteger, nullable=False),  # seconds, from WhatsApp
     sa.Column("created_at", Millis, nullable=False),

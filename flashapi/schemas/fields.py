@@ -112,4 +112,3 @@ class Recipient(Text):
             return recipient(text)
         except InvalidRecipient:
             raise ValidationError("deve ser um número de telefone com DDI ou um JID do WhatsApp") from None
-

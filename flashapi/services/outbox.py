@@ -2,6 +2,7 @@
 
 import json
 import time
+from contextlib import suppress
 from typing import Any
 
 import sqlalchemy as sa
@@ -27,6 +28,7 @@ from flashapi.services.states import look_at
 SENDING_SECONDS = 25.0
 """What WhatsApp is given for a send, its typing time not counted."""
 LOOK_EVERY_SECONDS = 0.2
+BUSY = "A sessão está ocupada com outro envio; tente novamente em instantes"
 
 Payload = dict[str, Any]
 
@@ -55,26 +57,25 @@ def send(backend: Backend, session: Row, action: str, payload: Payload, delay_ms
             within_ms=int(wait * 1000),
             row=row_id,
         )
-        return _as_message(backend.dispatcher.answer(job, wait))
-    except Unavailable as error:  # nobody took the job, but the runner finds rows by itself
+        return _as_message(backend.dispatcher.answer(job, TAKEN_WITHIN_SECONDS))
+    except Unavailable:  # nobody took the job, but the runner finds rows by itself
         if _cancel(backend, row_id):
-            raise error
-        return _follow(backend, row_id, ends)
-    except OutcomeUnknown:
-        return _follow(backend, row_id, ends)
+            raise
+    except OutcomeUnknown:  # taken: it is being sent, or waits behind other sends and would be too late
+        if _cancel(backend, row_id):
+            raise Unavailable(BUSY) from None
+        with suppress(OutcomeUnknown):
+            return _as_message(backend.dispatcher.answer(job, ends - time.monotonic()))
+    return _follow(backend, row_id, ends)
 
 
-def enqueue(
-    backend: Backend, session: Row, action: str, payload: Payload, delay_ms: int
-) -> dict[str, Any]:
+def enqueue(backend: Backend, session: Row, action: str, payload: Payload, delay_ms: int) -> dict[str, Any]:
     """Accept a send for later: it survives restarts and goes out in order."""
     row_id = _insert(backend, session, action, payload, delay_ms, direct=False, expires_at=None)
     with backend.connections.reading() as connection:
         ahead = _line(connection, session.id, outbox.c.id < row_id)
     try:
-        backend.dispatcher.enqueue(
-            session.mode, session.shard, session.id, Action.SEND, request_id=request_id()
-        )
+        backend.dispatcher.enqueue(session.mode, session.shard, session.id, Action.SEND, request_id=request_id())
     except RedisUnavailable:  # the runner looks by itself each second
         pass
     return {
@@ -131,9 +132,7 @@ def _follow(backend: Backend, row_id: int, ends: float) -> dict[str, Any]:
             row = connection.execute(sa.select(outbox).where(outbox.c.id == row_id)).one()
         match SendState(row.state):
             case SendState.SENT:
-                return _as_message(
-                    {"chat": row.chat, "message_id": row.message_id, "timestamp": row.message_timestamp}
-                )
+                return _as_message({"chat": row.chat, "message_id": row.message_id, "timestamp": row.message_timestamp})
             case SendState.FAILED:
                 raise from_wire(json.loads(row.error)) if row.error else FlashAPIError()
             case SendState.CANCELLED:

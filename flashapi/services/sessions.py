@@ -127,9 +127,7 @@ def issue_key(backend: Backend, row: Row) -> str:
     key = str(uuid.uuid4())
     with backend.connections.transaction(durable=True) as connection:
         changed = connection.execute(
-            sessions.update()
-            .where(sessions.c.id == row.id, _EXISTS)
-            .values(key_hash=hash_of(key), updated_at=now_ms())
+            sessions.update().where(sessions.c.id == row.id, _EXISTS).values(key_hash=hash_of(key), updated_at=now_ms())
         )
     if not changed.rowcount:
         raise SessionNotFound()

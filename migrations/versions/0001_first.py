@@ -4,7 +4,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects.mysql import LONGTEXT
+from sqlalchemy.dialects.mysql import LONGBLOB, LONGTEXT
 
 revision = "0001"
 down_revision = None
@@ -13,6 +13,7 @@ depends_on = None
 
 ROW_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 LONG_TEXT = sa.Text().with_variant(LONGTEXT(), "mysql", "mariadb")
+BYTES = sa.LargeBinary().with_variant(LONGBLOB(), "mysql", "mariadb")
 OPTIONS: dict[str, Any] = {
     "mysql_charset": "utf8mb4",
     "mysql_collate": "utf8mb4_bin",
@@ -85,6 +86,7 @@ def upgrade() -> None:
         sa.Column("is_group", sa.Boolean(), nullable=False),
         sa.Column("type", sa.String(64), nullable=False),
         sa.Column("content", LONG_TEXT, nullable=False),
+        sa.Column("raw", BYTES, nullable=False),
         sa.Column("status", sa.String(12), nullable=False),
         sa.Column("timestamp", sa.BigInteger(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),

@@ -1,4 +1,7 @@
-"""The application on a database and a Redis of its own, and its actors: alice and bob own a session, charlie nothing."""
+"""The application on a database and a Redis of its own, and its actors.
+
+alice and bob own a session each, charlie has no key.
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,7 +10,6 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 from flask.testing import FlaskClient
-from werkzeug.test import TestResponse
 
 from flashapi import shards
 from flashapi.api.current import EXTENSION
@@ -28,21 +30,21 @@ class Caller:
         self.key = key
         self.headers = headers if key is None else {"apikey": key, **headers}
 
-    def call(self, method: str, path: str, **options: Any) -> TestResponse:
+    def call(self, method: str, path: str, **options: Any) -> Any:
         """One request with the key."""
         headers = {**self.headers, **options.pop("headers", {})}
         return self.client.open(path, method=method, headers=headers, buffered=True, **options)
 
-    def get(self, path: str, **options: Any) -> TestResponse:
+    def get(self, path: str, **options: Any) -> Any:
         return self.call("GET", path, **options)
 
-    def post(self, path: str, **options: Any) -> TestResponse:
+    def post(self, path: str, **options: Any) -> Any:
         return self.call("POST", path, **options)
 
-    def put(self, path: str, **options: Any) -> TestResponse:
+    def put(self, path: str, **options: Any) -> Any:
         return self.call("PUT", path, **options)
 
-    def delete(self, path: str, **options: Any) -> TestResponse:
+    def delete(self, path: str, **options: Any) -> Any:
         return self.call("DELETE", path, **options)
 
 

@@ -6,12 +6,24 @@ import sqlalchemy as sa
 from flashapi.services.backend import Backend
 from tests.api.conftest import GLOBAL_KEY, Caller, Owner
 
-GLOBAL_ROUTES = [("GET", "/api/session/list"), ("POST", "/api/session/create_sessao"), ("GET", "/api/session/health"),
-                 ("DELETE", "/api/session/delete/x"), ("POST", "/api/session/x/key"), ("GET", "/api/sandbox/phone")]
-SESSION_ROUTES = [("GET", "/api/session/status"), ("PUT", "/api/session/conectar_sessao"),
-                  ("PUT", "/api/session/restart"), ("POST", "/api/session/reconnect"),
-                  ("DELETE", "/api/session/desconect/x"), ("POST", "/api/chat/send-text"),
-                  ("GET", "/api/chat/queue/status"), ("POST", "/api/chat/queue/clear")]
+GLOBAL_ROUTES = [
+    ("GET", "/api/session/list"),
+    ("POST", "/api/session/create_sessao"),
+    ("GET", "/api/session/health"),
+    ("DELETE", "/api/session/delete/x"),
+    ("POST", "/api/session/x/key"),
+    ("GET", "/api/sandbox/phone"),
+]
+SESSION_ROUTES = [
+    ("GET", "/api/session/status"),
+    ("PUT", "/api/session/conectar_sessao"),
+    ("PUT", "/api/session/restart"),
+    ("POST", "/api/session/reconnect"),
+    ("DELETE", "/api/session/desconect/x"),
+    ("POST", "/api/chat/send-text"),
+    ("GET", "/api/chat/queue/status"),
+    ("POST", "/api/chat/queue/clear"),
+]
 
 
 @pytest.mark.parametrize("method, path", GLOBAL_ROUTES)
@@ -42,9 +54,16 @@ def test_a_session_route_with_the_global_key_alone(root: Caller, method: str, pa
     assert answer.json == {"success": False, "message": "API Key inválida ou inativa"}
 
 
-@pytest.mark.parametrize("headers", [{"apikey": GLOBAL_KEY}, {"Authorization": GLOBAL_KEY},
-                                     {"Authorization": f"Bearer {GLOBAL_KEY}"}, {"x-api-key": GLOBAL_KEY},
-                                     {"apikey": "", "x-api-key": GLOBAL_KEY}])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"apikey": GLOBAL_KEY},
+        {"Authorization": GLOBAL_KEY},
+        {"Authorization": f"Bearer {GLOBAL_KEY}"},
+        {"x-api-key": GLOBAL_KEY},
+        {"apikey": "", "x-api-key": GLOBAL_KEY},
+    ],
+)
 def test_the_global_key_comes_in_three_headers(charlie: Caller, headers: dict[str, str]) -> None:
     assert charlie.get("/api/session/list", headers=headers).status_code == 200
 

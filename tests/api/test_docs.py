@@ -92,7 +92,9 @@ def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
         found: Any = document
         for part in reference.split("/"):
             found = found[part]
-    for requirement in {name for _, _, one in operations(document) for item in one.get("security", []) for name in item}:
+    for requirement in {
+        name for _, _, one in operations(document) for item in one.get("security", []) for name in item
+    }:
         assert requirement in document["components"]["securitySchemes"]
 
 
@@ -100,7 +102,9 @@ def test_path_parameters_are_declared(document: dict[str, Any]) -> None:
     for path, methods in document["paths"].items():
         for name in re.findall(r"{(\w+)}", path):
             declared = [one["name"] for one in methods.get("parameters", [])]
-            declared += [one["name"] for _, _, op in operations({"paths": {path: methods}}) for one in op.get("parameters", [])]
+            declared += [
+                one["name"] for _, _, op in operations({"paths": {path: methods}}) for one in op.get("parameters", [])
+            ]
             assert name in declared, path
 
 
@@ -114,6 +118,6 @@ def test_fields_have_the_names_and_examples_clients_use(document: dict[str, Any]
 
 def test_the_first_server_is_the_public_address(settings: Settings) -> None:
     app = create_app(replace(settings, public_url="https://api.exemplo.com"))
-    answer = app.test_client().get("/openapi.json", headers={"X-Forwarded-Proto": "https"})
+    answer: Any = app.test_client().get("/openapi.json", headers={"X-Forwarded-Proto": "https"})
     assert answer.json["servers"][0] == {"url": "https://api.exemplo.com"}
     assert "max-age" in answer.headers["Strict-Transport-Security"]

@@ -29,9 +29,16 @@ def test_a_json_body_that_is_no_object_is_400(root: Caller) -> None:
     assert root.post("/api/session/create_sessao", json=["a"]).status_code == 400
 
 
-@pytest.mark.parametrize("options", [{}, {"data": b"lixo"}, {"data": b"", "content_type": "application/json"},
-                                     {"data": b"null", "content_type": "application/json"},
-                                     {"data": b"<a/>", "content_type": "text/xml"}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"data": b"lixo"},
+        {"data": b"", "content_type": "application/json"},
+        {"data": b"null", "content_type": "application/json"},
+        {"data": b"<a/>", "content_type": "text/xml"},
+    ],
+)
 def test_no_body_and_foreign_bodies_are_an_empty_object(root: Caller, options: dict[str, bytes]) -> None:
     answer = root.post("/api/session/create_sessao", **options, query_string={})
     # The live network is served here as well, so a session without any field is a live one.

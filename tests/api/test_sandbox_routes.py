@@ -51,7 +51,11 @@ def test_phones_write_to_each_other(network: None, root: Caller) -> None:
     assert sent.status_code == 200, sent.text
     inbox = f"/api/sandbox/phone/{BOB}/inbox"
     [entry] = wait_until(lambda: root.get(inbox).json["data"]["messages"], "the text arrives")  # type: ignore[misc]
-    assert (entry["id"], entry["text"], entry["from"]) == (sent.json["data"]["id"], "Oi, Bob!", f"{ALICE}@s.whatsapp.net")
+    assert (entry["id"], entry["text"], entry["from"]) == (
+        sent.json["data"]["id"],
+        "Oi, Bob!",
+        f"{ALICE}@s.whatsapp.net",
+    )
     assert root.get(inbox, query_string={"since": entry["id"]}).json["data"]["messages"] == []
     assert root.post(f"/api/sandbox/phone/{BOB}/read", json={"chat": ALICE}).json["data"]["ids"] == [entry["id"]]
     assert root.post(f"/api/sandbox/phone/{BOB}/typing", json={"to": ALICE, "typing": "true"}).status_code == 200

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from flashapi import shards
 from flashapi.errors import NotRegistered
 from flashapi.models.base import now_ms
 from flashapi.models.outbox import SendState, outbox
@@ -96,8 +97,14 @@ def test_recipients_are_normalised(paired: Owner, backend: Backend, to: Any, sto
 
 
 def test_a_queued_send_is_a_row(paired: Owner, backend: Backend) -> None:
-    body = {"to": "5599999999999", "text": "Olá! 😄", "linkPreview": False, "delay": "1200", "useQueue": "true",
-            "mentions": ["string", "+55 99 99999-9999", "123456789012345@lid", "1@g.us", None]}
+    body = {
+        "to": "5599999999999",
+        "text": "Olá! 😄",
+        "linkPreview": False,
+        "delay": "1200",
+        "useQueue": "true",
+        "mentions": ["string", "+55 99 99999-9999", "123456789012345@lid", "1@g.us", None],
+    }
     answer = paired.post(PATH, json=body, headers={"X-Request-Id": "pedido-9"})
     [row] = rows(backend)
     assert answer.json == {
@@ -159,11 +166,28 @@ def test_a_direct_send_nobody_takes_is_withdrawn(alice: Owner, backend: Backend)
     assert not list(backend.connections.redis.scan_iter("rq:queue:*"))
 
 
+def test_a_direct_send_that_waits_too_long_behind_others_is_withdrawn(alice: Owner, backend: Backend) -> None:
+    lease = show_connected(backend, alice.id)
+    queue_key = f"rq:queue:{shards.queue_name('sandbox', lease.shard)}"
+    taker = threading.Thread(target=lambda: backend.connections.redis.blpop([queue_key], 10))
+    taker.start()
+    answer = queue(alice, useQueue=False)
+    taker.join()
+    assert answer.status_code == 503
+    assert answer.json["message"] == "A sessão está ocupada com outro envio; tente novamente em instantes"
+    assert [row.state for row in rows(backend)] == ["cancelled"]
+
+
 @pytest.mark.parametrize(
     "outcome, status, expected",
     [
         (
-            {"state": SendState.SENT, "chat": "5599999999999@s.whatsapp.net", "message_id": "3EB0", "message_timestamp": 7},
+            {
+                "state": SendState.SENT,
+                "chat": "5599999999999@s.whatsapp.net",
+                "message_id": "3EB0",
+                "message_timestamp": 7,
+            },
             200,
             {"message": "Mensagem de texto enviada com sucesso"},
         ),
@@ -195,5 +219,10 @@ def test_the_row_tells_when_the_answer_was_lost(
     if status == 200:
         key = {"remoteJid": "5599999999999@s.whatsapp.net", "fromMe": True, "id": "3EB0"}
         assert answer.json["data"] == {
-            "success": True, "id": "3EB0", "key": key, "messageTimestamp": 7, "timestamp": 7, "status": "sent",
+            "success": True,
+            "id": "3EB0",
+            "key": key,
+            "messageTimestamp": 7,
+            "timestamp": 7,
+            "status": "sent",
         }

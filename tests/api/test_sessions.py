@@ -134,9 +134,7 @@ def test_a_session_that_was_never_paired_is_gone_at_once(root: Caller, alice: Ow
     assert alice.get("/api/session/status").status_code == 401
 
 
-def test_a_paired_session_becomes_a_tombstone_that_nothing_finds(
-    root: Caller, alice: Owner, backend: Backend
-) -> None:
+def test_a_paired_session_becomes_a_tombstone_that_nothing_finds(root: Caller, alice: Owner, backend: Backend) -> None:
     write(backend, alice.id, paired=True)
     assert root.delete(f"/api/session/delete/{alice.key}").status_code == 200
     assert row_of(backend, alice.id).wanted == "deleted"
