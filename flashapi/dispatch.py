@@ -118,7 +118,7 @@ class Dispatcher:
 
 def _result_within(job: Job, seconds: float) -> Any:
     """The job's stored value, or None after `seconds`. XREAD counts whole seconds in rq, so ask Redis ourselves."""
-    from_start = {f"rq:results:{job.id}": "0-0"}
+    from_start: Any = {f"rq:results:{job.id}": "0-0"}
     response = job.connection.xread(from_start, block=max(1, int(seconds * 1000)))
     if not response:
         return None

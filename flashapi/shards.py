@@ -7,6 +7,7 @@ import uuid
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import redis
 
@@ -99,7 +100,7 @@ class Lease:
         if not answer:
             raise LeaseLost(f"{self.mode} shard {self.shard}")
         self.ends = asked + LEASE_MS / 1000
-        return answer == 2
+        return bool(answer == 2)
 
     def release(self) -> None:
         """Give the shard up, if it is still ours."""
@@ -114,7 +115,7 @@ def claim(client: "redis.Redis", mode: str, shard: int, identity: str) -> Lease 
     )
     if epoch is None:
         return None
-    return Lease(client, mode, shard, identity, int(epoch), asked + LEASE_MS / 1000)  # type: ignore[arg-type]
+    return Lease(client, mode, shard, identity, int(epoch), asked + LEASE_MS / 1000)
 
 
 def living_epochs(client: "redis.Redis", mode: str, shards: list[int]) -> dict[int, int]:
@@ -127,11 +128,9 @@ def epochs_of(client: "redis.Redis", pairs: Iterable[tuple[str, int]]) -> dict[t
     wanted = sorted(set(pairs))
     if not wanted:
         return {}
-    values = client.mget([lease_key(mode, shard) for mode, shard in wanted])
+    values: list[Any] = client.mget([lease_key(mode, shard) for mode, shard in wanted])
     return {
-        pair: int(value.rsplit(b":", 1)[1])
-        for pair, value in zip(wanted, values, strict=True)  # type: ignore[arg-type]
-        if value is not None
+        pair: int(value.rsplit(b":", 1)[1]) for pair, value in zip(wanted, values, strict=True) if value is not None
     }
 
 
@@ -140,9 +139,9 @@ def drop_leases_of(client: "redis.Redis", host: str, pid: int) -> int:
     dropped = 0
     for pattern, of_value in (("flashapi:lease:*", True), ("flashapi:worker:*", False)):
         for key in client.scan_iter(pattern, count=500):
-            text = client.get(key) if of_value else key.split(b":", 3)[3]
+            text: Any = client.get(key) if of_value else key.split(b":", 3)[3]
             if text is not None and text.startswith(f"{host}:{pid}:".encode()):
-                dropped += client.delete(key)  # type: ignore[operator]
+                dropped += client.delete(key)
     return dropped
 
 
