@@ -97,7 +97,8 @@ def test_without_a_worker_the_wish_is_written_and_the_answer_has_no_qr(root: Cal
     row = row_of(backend, answer.json["dados"]["id"])
     assert (row.wanted, row.generation) == ("running", 1)
     queue = f"rq:queue:{shards.queue_name('sandbox', row.shard)}"
-    [job] = backend.connections.redis.lrange(queue, 0, -1)
+    jobs: Any = backend.connections.redis.lrange(queue, 0, -1)
+    [job] = jobs
     meta = backend.connections.redis.hget(f"rq:job:{job.decode()}", "meta")
     assert meta is not None
     assert b'"nudge"' in meta and row.id.encode() in meta and b'"pedido-7"' in meta

@@ -1,6 +1,7 @@
 """Living and being ready."""
 
 from dataclasses import replace
+from typing import Any
 
 from flashapi import shards
 from flashapi.app import create_app
@@ -31,7 +32,7 @@ def test_ready_names_the_shards_without_an_owner(charlie: Caller, backend: Backe
 
 def test_ready_names_database_and_redis(settings: Settings) -> None:
     away = replace(settings, database_url="sqlite:////nonexistent/x.sqlite", redis_url="unix:///nonexistent/redis.sock")
-    answer = create_app(away).test_client().get("/ready")
+    answer: Any = create_app(away).test_client().get("/ready")
     assert answer.status_code == 503
     assert answer.json["data"]["missing"] == ["banco de dados", "Redis"]
 
