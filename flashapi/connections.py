@@ -20,6 +20,8 @@ from flashapi.errors import DatabaseUnavailable
 from flashapi.settings import Settings
 
 LOCK_WAIT_SECONDS = 5.0
+SCHEMA_ERRORS = ("no such table", "no such column", "no column named", "Unknown column")
+"""OperationalErrors that waiting doesn't mend: a migration is missing."""
 
 
 class Connections:
@@ -147,7 +149,7 @@ def _prepare_mysql(dbapi_connection: Any, _record: Any) -> None:
 def is_out_of_reach(error: DBAPIError) -> bool:
     """Whether this says the database can't serve now, as opposed to refusing what was asked of it."""
     if isinstance(error, OperationalError):
-        return True
+        return not any(text in str(error.orig) for text in SCHEMA_ERRORS)
     return error.connection_invalidated
 
 

@@ -114,8 +114,8 @@ def persistently(action: Callable[[], T]) -> T:
     while True:
         try:
             return action()
-        except DatabaseUnavailable:
-            log.warning("database_away", retry_seconds=DATABASE_PAUSE_SECONDS)
+        except DatabaseUnavailable as error:
+            log.warning("database_away", retry_seconds=DATABASE_PAUSE_SECONDS, error=str(error.__cause__))
             time.sleep(DATABASE_PAUSE_SECONDS)
 
 
