@@ -125,12 +125,12 @@ def _begin_sqlite(connection: sa.Connection) -> None:
 def _take_write_lock(connection: sa.Connection, durable: bool) -> None:
     driver = connection.connection.dbapi_connection
     assert driver is not None
-    driver.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}") 
+    driver.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
     deadline = time.monotonic() + LOCK_WAIT_SECONDS
     pause = 0.001
     while True:
         try:
-            driver.execute("BEGIN IMMEDIATE") 
+            driver.execute("BEGIN IMMEDIATE")
             break
         except Exception as error:
             if "locked" not in str(error) or time.monotonic() > deadline:

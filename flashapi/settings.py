@@ -198,7 +198,8 @@ class _Reader:
         if given:
             return given
         if self.text("MYSQL_HOST"):
-            user, password = quote(self.text("MYSQL_USER", "root"), safe=""), quote(self.text("MYSQL_PASSWORD"), safe="")
+            user = quote(self.text("MYSQL_USER", "root"), safe="")
+            password = quote(self.text("MYSQL_PASSWORD"), safe="")
             port = self.integer("MYSQL_PORT", 3306, low=1, high=65_535)
             name = self.text("MYSQL_DATABASE", "flashapi")
             return f"mysql+pymysql://{user}:{password}@{self.text('MYSQL_HOST')}:{port}/{name}?charset=utf8mb4"
