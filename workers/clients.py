@@ -72,7 +72,7 @@ class Listener(Protocol):
         """Go's call has returned by itself."""
 
 
-class _RawEvents(Event):
+class _RawEvents(Event):  # type: ignore[misc]  # neonize is untyped
     """Hands events on unparsed, so that the journal has them before anything else happens."""
 
     def __init__(self, client: NewClient, sink: Callable[[int, bytes], None]) -> None:

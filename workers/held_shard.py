@@ -14,7 +14,8 @@ from flashapi.models.sessions import sessions as table
 from workers import outbox_rows, questions
 from workers.inbound import persistently
 from workers.lane_worker import LaneWorker, Ticket
-from workers.live_session import LiveSession, Tools
+from workers.live_session import LiveSession
+from workers.tools import Tools
 
 log = structlog.get_logger()
 
@@ -27,9 +28,7 @@ class HeldShard:
         self._tools = tools
         self._sessions: dict[str, LiveSession] = {}
         self._lock = threading.Lock()
-        self._worker = LaneWorker(
-            shards.queue_name(lease.mode, lease.shard), tools.connections.redis, self._take
-        )
+        self._worker = LaneWorker(shards.queue_name(lease.mode, lease.shard), tools.connections.redis, self._take)
         self._thread = threading.Thread(
             target=self._worker.run, args=(lease.is_safe,), name=f"shard-{lease.shard}", daemon=True
         )

@@ -20,6 +20,7 @@ from rq.exceptions import DequeueTimeout, NoSuchJobError, StopRequested
 from rq.job import Job
 from rq.results import Result
 from rq.serializers import JSONSerializer
+from rq.utils import as_text
 
 from flashapi.dispatch import RESULT_TTL_SECONDS
 from flashapi.errors import FlashAPIError, OutcomeUnknown
@@ -118,7 +119,7 @@ class LaneWorker(SimpleWorker):
         """
         taken = self.connection.lrange(self._queue.intermediate_queue_key, 0, -1)
         for raw in taken:  # BLMOVE pushes left, so the list runs from newest to oldest
-            job_id = raw.decode()
+            job_id = as_text(raw)
             started = self.connection.hget(Job.key_for(job_id), STARTED)
             if started:
                 try:

@@ -6,6 +6,7 @@ It hands what the client tells to its session in order: everything goes through 
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
+from typing import Protocol
 
 import structlog
 from neonize.proto import Neonize_pb2 as wire
@@ -55,16 +56,26 @@ _FAILURES: dict[int, Ending] = {
 }
 
 
-@dataclass
-class Hooks:
-    """What the session does with the news, one call at a time, in order."""
+class Hooks(Protocol):
+    """Who is told, one call at a time and in order (but for `settled`)."""
 
-    qr: Callable[["Login", str], None]
-    connected: Callable[["Login"], None]
-    lost: Callable[["Login"], None]
-    over: Callable[["Login", Ending], None]
-    seen: Callable[[int, bytes], None]  # presence and the like
-    settled: Callable[["Login"], None]  # at once, on Go's thread: the dial is no longer pending
+    def qr(self, login: "Login", text: str) -> None:
+        """The next QR code of this attempt."""
+
+    def connected(self, login: "Login") -> None:
+        """Logged in."""
+
+    def lost(self, login: "Login") -> None:
+        """The connection broke; whatsmeow makes another by itself."""
+
+    def over(self, login: "Login", ending: Ending) -> None:
+        """The attempt has ended by itself."""
+
+    def seen(self, code: int, raw: bytes) -> None:
+        """Something about this moment only: presence and the like."""
+
+    def settled(self, login: "Login") -> None:
+        """The dial is no longer pending. Called at once, on Go's thread."""
 
 
 class Login:

@@ -190,10 +190,7 @@ class OutboxRunner:
             log.info("typing_not_shown", error=str(error))
 
     def _judge(self, row: rows.Row, error: Exception) -> None:
-        if isinstance(error, SessionNotConnected):
-            left, failure = Left.NOT_YET, error
-        else:
-            left, failure = judge(str(error))
+        left, failure = (Left.NOT_YET, error) if isinstance(error, SessionNotConnected) else judge(str(error))
         log.warning("send_failed", row=row.id, left=left.value, error=str(error))
         if left is Left.UNKNOWN:
             persistently(lambda: rows.mark_uncertain(self._connections, row, self._session.epoch, failure))

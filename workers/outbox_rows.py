@@ -9,7 +9,7 @@ from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message
 
 from flashapi import bus
 from flashapi.connections import Connections
-from flashapi.errors import FlashAPIError, NoWorker, NotFound, OutcomeUnknown, from_wire
+from flashapi.errors import FlashAPIError, NotFound, NoWorker, OutcomeUnknown, from_wire
 from flashapi.events import MessageStatus, MessageUpdate
 from flashapi.models.base import now_ms
 from flashapi.models.outbox import FINAL_STATES, SendState, outbox

@@ -98,8 +98,14 @@ class Child:
         pause = BACKOFF_SECONDS[min(self.failures, len(BACKOFF_SECONDS) - 1)]
         self.failures += 1
         self.not_before = time.monotonic() + pause
-        log.warning("process_ended", child=self.name, child_pid=ended.pid, code=ended.returncode,
-                    lived=round(lived, 3), restart_in=pause)
+        log.warning(
+            "process_ended",
+            child=self.name,
+            child_pid=ended.pid,
+            code=ended.returncode,
+            lived=round(lived, 3),
+            restart_in=pause,
+        )
         self.after_end(ended.pid)
         return True
 

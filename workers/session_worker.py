@@ -23,7 +23,7 @@ from workers import clients, journal, outbox_rows
 from workers.door import Door
 from workers.held_shard import HeldShard, in_parallel
 from workers.inbound import Inbound
-from workers.live_session import Tools
+from workers.tools import Tools
 
 log = structlog.get_logger()
 

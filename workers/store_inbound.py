@@ -157,9 +157,7 @@ def _store_messages(connection: sa.Connection, session: Any, events: list[Event]
     return stored
 
 
-def _store_receipt(
-    connection: sa.Connection, early: EarlyReceipts, session: Any, entry: Entry
-) -> Stored:
+def _store_receipt(connection: sa.Connection, early: EarlyReceipts, session: Any, entry: Entry) -> Stored:
     stored = Stored()
     for update in from_whatsapp.receipt_updates(entry.raw):
         is_news = early.note(entry, update.id, update.status)

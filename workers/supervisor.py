@@ -113,8 +113,9 @@ class Supervisor:
             self._start_redis()
         self._migrate()
         if self.settings.sandbox:
-            self.network = self._python("sandbox", "sandbox", "--data-dir", str(self.settings.data_dir),
-                                        stage=Stage.NETWORK)
+            self.network = self._python(
+                "sandbox", "sandbox", "--data-dir", str(self.settings.data_dir), stage=Stage.NETWORK
+            )
             self.children.append(self.network)
         self.children += [self._web(), self._python("webhooks", "workers", "webhooks", stage=Stage.FRONT)]
         self.children += self._session_workers()
@@ -189,14 +190,24 @@ class Supervisor:
     def _web(self) -> Child:
         configuration = str(ROOT / "gunicorn.conf.py")
         bind = f"fd://{self.listener.fileno()}"  # ours, so that a request waits while gunicorn is restarted
-        return self._python("web", "gunicorn", "--config", configuration, "--bind", bind, "wsgi:app",
-                            stage=Stage.FRONT, inherited=(self.listener.fileno(),))
+        return self._python(
+            "web",
+            "gunicorn",
+            "--config",
+            configuration,
+            "--bind",
+            bind,
+            "wsgi:app",
+            stage=Stage.FRONT,
+            inherited=(self.listener.fileno(),),
+        )
 
     def _session_workers(self) -> Iterable[Child]:
         for mode in self.settings.modes:
             for number in range(1, self.settings.session_workers + 1):
-                child = self._python(f"sessions-{mode}-{number}", "workers", "sessions", "--mode", mode,
-                                     stage=Stage.SESSIONS)
+                child = self._python(
+                    f"sessions-{mode}-{number}", "workers", "sessions", "--mode", mode, stage=Stage.SESSIONS
+                )
                 child.after_end = self._drop_leases
                 if mode == "sandbox":
                     child.may_start = self._network_is_up

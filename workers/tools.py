@@ -1,0 +1,22 @@
+"""What all sessions of a session worker process share."""
+
+import threading
+from dataclasses import dataclass
+
+from flashapi.connections import Connections
+from flashapi.settings import Settings
+from workers.clients import DeviceStores
+from workers.door import Door
+from workers.inbound import Inbound
+
+
+@dataclass(frozen=True)
+class Tools:
+    """Made once per process."""
+
+    settings: Settings
+    connections: Connections
+    inbound: Inbound
+    stores: DeviceStores
+    door: Door
+    dial_slots: threading.BoundedSemaphore  # so that a restart doesn't dial hundreds at once
