@@ -17,6 +17,7 @@ from sandbox.prekeys import take_bundle
 from sandbox.profiles import app_state_key, publish_name
 from sandbox.retries import read_bundle, retry_count, retry_receipt
 from sandbox.signal.errors import DuplicateMessage, SignalError
+from sandbox.stanza_kinds import edit_mark, kind_of, media_kind_of
 from sandbox.stanzas import new_id, now
 from sandbox.wire import Node, Value
 
@@ -47,19 +48,18 @@ class Phones:
             elif stanza.tag == "chatstate" and stanza.children:
                 self.activity.note(account, author, stanza.children[0].tag, [])
 
-    def send_text(self, account: Account, to: Account, text: str) -> tuple[str, int]:
-        """Write to somebody; returns the message's id and its time in Unix seconds."""
+    def send(self, account: Account, to: Account, message: messages.Message) -> tuple[str, int]:
+        """Send a message of any kind to somebody; returns its id and its time in Unix seconds."""
         id, timestamp = secrets.token_hex(16).upper(), int(time.time())
-        message = messages.text_message(text)
         chat = to.hidden_address()
         with self.network.store.transaction():
             self.inbox.remember_sent(account.number, id, str(chat), messages.encode(message))
             for device in to.device_numbers():
                 if to is not account:
-                    self._send(account, to.hidden_address(device), self._message(account, to, id, timestamp), message)
+                    self._send(account, to.hidden_address(device), self._message(account, id, timestamp, message), message)
             copy = messages.for_own_devices(message, str(chat))
             for device in account.devices:
-                stanza = self._message(account, to, id, timestamp)
+                stanza = self._message(account, id, timestamp, message)
                 stanza.attrs |= {"recipient": chat, "peer_recipient_pn": to.address()}
                 self._send(account, account.hidden_address(device), stanza, copy)
             self.network.endpoints.save(account)
@@ -154,7 +154,7 @@ class Phones:
         if chat is None:
             return
         message = messages.decode(plaintext)
-        stanza = self._message(account, chat, receipt.text("id"), int(time.time()))
+        stanza = self._message(account, receipt.text("id"), int(time.time()), message)
         if owner is account:
             message = messages.for_own_devices(message, sent[0])
             stanza.attrs |= {"recipient": chat.hidden_address(), "peer_recipient_pn": chat.address()}
@@ -166,32 +166,40 @@ class Phones:
             self._send(account, to, stanza, message, count=retry_count(receipt))
             self.network.endpoints.save(account)
 
-    def _message(self, account: Account, to: Account, id: str, timestamp: int) -> Node:
+    def _message(self, account: Account, id: str, timestamp: int, message: messages.Message) -> Node:
         attrs: dict[str, Value] = {
             "from": account.hidden_address(),
             "sender_pn": account.address(),
             "id": id,
-            "type": "text",
+            "type": kind_of(message),
             "t": str(timestamp),
             "notify": account.push_name,
         }
+        if edit := edit_mark(message):
+            attrs["edit"] = edit
         return Node("message", attrs)
 
-    def _send(self, account: Account, to: JID, stanza: Node, message: messages.Message, count: int = 0) -> None:
-        """Encrypt for one device and deliver; a device that has no keys (any more) gets nothing."""
+    def seal(self, account: Account, to: JID, message: messages.Message, count: int = 0) -> Node | None:
+        """Encrypt for one device; None for a device that has no keys (any more)."""
         endpoint = self.network.endpoints.of(account)
         if not endpoint.has_session(str(to)):
             owner = self.network.directory.by_jid(to)
             bundle = take_bundle(self.network, owner, to.device) if owner else None
             if bundle is None:
-                return
+                return None
             endpoint.open_session(str(to), bundle)
         kind, ciphertext = endpoint.encrypt(str(to), messages.encode(message))
         attrs: dict[str, Value] = {"v": "2", "type": kind}
         if count:
             attrs["count"] = str(count)
-        stanza.content = [Node("enc", attrs, ciphertext)]
-        self.network.deliver(to, stanza)
+        return Node("enc", attrs, ciphertext)
+
+    def _send(self, account: Account, to: JID, stanza: Node, message: messages.Message, count: int = 0) -> None:
+        """Encrypt for one device and deliver; a device that has no keys (any more) gets nothing."""
+        enc = self.seal(account, to, message, count)
+        if enc:
+            stanza.content = [enc]
+            self.network.deliver(to, stanza)
 
     def _send_receipt(self, account: Account, to: Account, ids: list[str], kind: str | None) -> None:
         attrs: dict[str, Value] = {"from": account.hidden_address(), "id": ids[0], "t": now()}
