@@ -20,8 +20,12 @@ messages = sa.Table(
     sa.Column("status", sa.String(12), nullable=False),  # received | sent | delivered | read | played
     sa.Column("timestamp", sa.BigInteger, nullable=False),  # seconds, from WhatsApp
     sa.Column("created_at", Millis, nullable=False),
+    sa.Column("edited_at", Millis),  # content and raw are those of the latest edit
+    sa.Column("revoked_at", Millis),  # taken back by its sender or an admin
     sa.UniqueConstraint("session_id", "chat", "sender", "message_id", name="uq_messages_identity"),
     sa.Index(None, "session_id", "message_id"),
     sa.Index(None, "session_id", "chat", "id"),
+    sa.Index(None, "session_id", "id"),
+    sa.Index(None, "created_at"),
     **OPTIONS,
 )

@@ -78,6 +78,11 @@ sessions = sa.Table(
     sa.Column("auto_read", sa.Boolean, nullable=False, default=False),
     sa.Column("reject_calls", sa.Boolean, nullable=False, default=True),
     sa.Column("reject_calls_text", sa.Text),
+    sa.Column("auto_reply", sa.Boolean, nullable=False, default=False),
+    sa.Column("auto_reply_text", sa.Text),
+    sa.Column("proxy", sa.String(500)),
+    sa.Column("device_name", sa.String(50)),  # null: the installation's
+    sa.Column("browser", sa.String(20)),
     sa.Column("created_at", Millis, nullable=False),
     sa.Column("updated_at", Millis, nullable=False),
     sa.Index(None, "mode", "shard"),

@@ -25,6 +25,25 @@ OPTIONS: dict[str, Any] = {
 def upgrade() -> None:
     """Create the tables."""
     op.create_table(
+        "chats",
+        sa.Column("id", ROW_ID, autoincrement=True, nullable=False),
+        sa.Column("session_id", sa.String(36), nullable=False),
+        sa.Column("jid", sa.String(128), nullable=False),
+        sa.Column("name", sa.String(255)),
+        sa.Column("is_group", sa.Boolean(), nullable=False),
+        sa.Column("unread", sa.Integer(), nullable=False),
+        sa.Column("last_message_at", sa.BigInteger(), nullable=False),
+        sa.Column("archived", sa.Boolean(), nullable=False),
+        sa.Column("pinned", sa.Boolean(), nullable=False),
+        sa.Column("muted_until", sa.BigInteger()),
+        sa.Column("auto_replied_at", sa.BigInteger()),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("updated_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_chats"),
+        sa.UniqueConstraint("session_id", "jid", name="uq_chats_session_id_jid"),
+        **OPTIONS,
+    )
+    op.create_table(
         "deliveries",
         sa.Column("id", ROW_ID, autoincrement=True, nullable=False),
         sa.Column("endpoint_id", ROW_ID, nullable=False),
@@ -90,11 +109,15 @@ def upgrade() -> None:
         sa.Column("status", sa.String(12), nullable=False),
         sa.Column("timestamp", sa.BigInteger(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("edited_at", sa.BigInteger()),
+        sa.Column("revoked_at", sa.BigInteger()),
         sa.PrimaryKeyConstraint("id", name="pk_messages"),
         sa.UniqueConstraint("session_id", "chat", "sender", "message_id", name="uq_messages_identity"),
         **OPTIONS,
     )
+    op.create_index("ix_messages_created_at", "messages", ["created_at"])
     op.create_index("ix_messages_session_id_chat_id", "messages", ["session_id", "chat", "id"])
+    op.create_index("ix_messages_session_id_id", "messages", ["session_id", "id"])
     op.create_index("ix_messages_session_id_message_id", "messages", ["session_id", "message_id"])
     op.create_table(
         "numbers",
@@ -137,6 +160,19 @@ def upgrade() -> None:
         "ix_outbox_session_id_state_direct_priority_id", "outbox", ["session_id", "state", "direct", "priority", "id"]
     )
     op.create_table(
+        "poll_votes",
+        sa.Column("id", ROW_ID, autoincrement=True, nullable=False),
+        sa.Column("session_id", sa.String(36), nullable=False),
+        sa.Column("poll_id", sa.String(128), nullable=False),
+        sa.Column("voter", sa.String(128), nullable=False),
+        sa.Column("voter_lid", sa.String(128)),
+        sa.Column("options", sa.JSON(), nullable=False),
+        sa.Column("voted_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_poll_votes"),
+        sa.UniqueConstraint("session_id", "poll_id", "voter", name="uq_poll_votes_session_id_poll_id_voter"),
+        **OPTIONS,
+    )
+    op.create_table(
         "sessions",
         sa.Column("id", sa.String(36), nullable=False),
         sa.Column("key_hash", sa.String(64), nullable=False),
@@ -163,6 +199,11 @@ def upgrade() -> None:
         sa.Column("auto_read", sa.Boolean(), nullable=False),
         sa.Column("reject_calls", sa.Boolean(), nullable=False),
         sa.Column("reject_calls_text", sa.Text()),
+        sa.Column("auto_reply", sa.Boolean(), nullable=False),
+        sa.Column("auto_reply_text", sa.Text()),
+        sa.Column("proxy", sa.String(500)),
+        sa.Column("device_name", sa.String(50)),
+        sa.Column("browser", sa.String(20)),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("updated_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_sessions"),
@@ -175,5 +216,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop the tables."""
-    for table in ("sessions", "outbox", "numbers", "messages", "installation", "events", "endpoints", "deliveries"):
+    tables = ("sessions", "poll_votes", "outbox", "numbers", "messages", "installation", "events", "endpoints")
+    for table in (*tables, "deliveries", "chats"):
         op.drop_table(table)
