@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sandbox.accounts import Account
 from sandbox.signal.endpoint import Endpoint, PreKeyBundle
+from sandbox.signal.sender_keys import SenderKeys
 from sandbox.store import Store
 
 
@@ -13,6 +14,7 @@ class Endpoints:
     def __init__(self, store: Store) -> None:
         self.store = store
         self._loaded: dict[str, Endpoint] = {}
+        self._sender_keys: dict[str, SenderKeys] = {}
 
     def of(self, account: Account) -> Endpoint:
         endpoint = self._loaded.get(account.number)
@@ -22,9 +24,19 @@ class Endpoints:
             self._loaded[account.number] = endpoint
         return endpoint
 
+    def sender_keys_of(self, account: Account) -> SenderKeys:
+        """What the phone writes to groups with, and reads them with; `save` stores these too."""
+        keys = self._sender_keys.get(account.number)
+        if keys is None:
+            keys = SenderKeys.from_parts(self.store.load_signal(account.number))
+            self._sender_keys[account.number] = keys
+        return keys
+
     def save(self, account: Account) -> None:
-        """Store what changed at the endpoint since the last time."""
+        """Store what changed at the endpoint and among its sender keys since the last time."""
         self.store.save_signal(account.number, self.of(account).changes())
+        if account.number in self._sender_keys:
+            self.store.save_signal(account.number, self._sender_keys[account.number].changes())
 
     def bundle(self, account: Account, device: int) -> PreKeyBundle | None:
         """The keys by which a session with a device begins, one-time prekey included while there is one."""

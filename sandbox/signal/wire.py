@@ -1,4 +1,5 @@
-"""The two Signal messages as bytes: a version byte, a protobuf and, for SignalMessage, a MAC of 8 bytes.
+"""The Signal messages as bytes: a version byte, a protobuf and what authenticates it: a MAC of 8 bytes between two
+devices, a signature of 64 from a device to a group.
 
 Field numbers are those of WhisperTextProtocol.proto (libsignal-protocol-c).
 """
@@ -13,6 +14,7 @@ from sandbox.keys import InvalidKey, typed, untyped
 from sandbox.signal.errors import InvalidMessage
 
 MAC_LENGTH = 8
+SIGNATURE_LENGTH = 64
 
 _VERSION = 0x33  # current version in the high nibble, lowest version understood in the low one
 _VARINT, _BYTES = 0, 2
@@ -93,6 +95,53 @@ class PreKeySignalMessage:
             identity=_key(fields, 3),
             message=SignalMessage.parse(_bytes(fields, 4)),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class SenderKeyMessage:
+    """A message to a group; the signature of its sender's key follows `signed`."""
+
+    id: int
+    iteration: int
+    ciphertext: bytes
+    signature: bytes = b""
+
+    @property
+    def signed(self) -> bytes:
+        return bytes([_VERSION]) + _encode([(1, self.id), (2, self.iteration), (3, self.ciphertext)])
+
+    @classmethod
+    def parse(cls, data: bytes) -> SenderKeyMessage:
+        """Raises InvalidMessage, also where the bytes are not those that `signed` gives back."""
+        _check_version(data)
+        body, signature = data[:-SIGNATURE_LENGTH], data[-SIGNATURE_LENGTH:]
+        fields = _decode(body[1:])
+        message = cls(_number(fields, 1), _number(fields, 2), _bytes(fields, 3), signature)
+        if message.signed != body:
+            raise InvalidMessage("the message is written in an unusual way")
+        return message
+
+
+@dataclass(frozen=True, slots=True)
+class SenderKeyDistribution:
+    """The sender key of a device, from an iteration on: it travels inside messages between two devices."""
+
+    id: int
+    iteration: int
+    chain_key: bytes
+    signing_key: bytes
+
+    @property
+    def serialized(self) -> bytes:
+        fields: list[tuple[int, int | bytes]] = [(1, self.id), (2, self.iteration), (3, self.chain_key)]
+        return bytes([_VERSION]) + _encode([*fields, (4, typed(self.signing_key))])
+
+    @classmethod
+    def parse(cls, data: bytes) -> SenderKeyDistribution:
+        """Raises InvalidMessage."""
+        _check_version(data)
+        fields = _decode(data[1:])
+        return cls(_number(fields, 1), _number(fields, 2), _bytes(fields, 3), _key(fields, 4))
 
 
 def _mac(mac_key: bytes, sender_identity: bytes, receiver_identity: bytes, signed: bytes) -> bytes:
