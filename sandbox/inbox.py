@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 SCHEMA = """
-CREATE TABLE IF NOT EXISTS inbox (
+CREATE TABLE IF NOT EXISTS shown (
     position INTEGER PRIMARY KEY AUTOINCREMENT, account TEXT NOT NULL, id TEXT NOT NULL, chat TEXT NOT NULL,
-    sender TEXT NOT NULL, sender_lid TEXT NOT NULL, timestamp INTEGER NOT NULL, type TEXT NOT NULL, text TEXT,
-    caption TEXT, file_name TEXT, mimetype TEXT, size INTEGER, sha256 TEXT, is_read INTEGER NOT NULL DEFAULT 0
+    sender TEXT NOT NULL, sender_lid TEXT NOT NULL, timestamp INTEGER NOT NULL, type TEXT NOT NULL,
+    content TEXT NOT NULL, message BLOB NOT NULL, is_read INTEGER NOT NULL DEFAULT 0
 );
-CREATE INDEX IF NOT EXISTS inbox_of_account ON inbox (account, id);
-CREATE INDEX IF NOT EXISTS inbox_unread ON inbox (account, chat) WHERE is_read = 0;
+CREATE INDEX IF NOT EXISTS shown_to_account ON shown (account, id);
+CREATE INDEX IF NOT EXISTS shown_unread ON shown (account, chat) WHERE is_read = 0;
 CREATE TABLE IF NOT EXISTS sent (
     position INTEGER PRIMARY KEY AUTOINCREMENT, account TEXT NOT NULL, id TEXT NOT NULL, chat TEXT NOT NULL,
     message BLOB NOT NULL
@@ -22,8 +23,11 @@ CREATE INDEX IF NOT EXISTS sent_of_account ON sent (account, id);
 """
 
 UNDECRYPTABLE = "undecryptable"
-COLUMNS = "id, chat, sender, sender_lid, timestamp, type, text, caption, file_name, mimetype, size, sha256"
-KEYS = "id chat from fromLid timestamp type text caption fileName mimetype size sha256".split()
+EMPTY: dict[str, object] = dict.fromkeys("text caption fileName mimetype size sha256 quoted".split()) | {
+    "mentions": [],
+    "target": None,
+    "details": {},
+}
 
 Content = Mapping[str, object]
 
@@ -39,6 +43,15 @@ class Envelope:
     timestamp: int
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A message that a phone has shown or sent: its chat, its author's LID (None: the phone's own) and plaintext."""
+
+    chat: str
+    sender_lid: str | None
+    message: bytes
+
+
 class UnknownMessage(LookupError):
     """A message id that this phone never showed."""
 
@@ -50,13 +63,16 @@ class Inbox:
         self.connection = connection
         connection.executescript(SCHEMA)
 
-    def add(self, account: str, envelope: Envelope, content: Content, *, read: bool) -> None:
-        """Show a message; a placeholder of the same message goes away."""
+    def add(self, account: str, envelope: Envelope, content: Content, *, read: bool, message: bytes = b"") -> None:
+        """Show a message, and keep its plaintext; a placeholder of the same message goes away."""
         self.connection.execute(
-            "DELETE FROM inbox WHERE account = ? AND id = ? AND type = ?", (account, envelope.id, UNDECRYPTABLE)
+            "DELETE FROM shown WHERE account = ? AND id = ? AND type = ?", (account, envelope.id, UNDECRYPTABLE)
         )
+        kind = str(content["type"])
+        rest = {name: value for name, value in content.items() if name != "type"}
         self.connection.execute(
-            f"INSERT INTO inbox (account, {COLUMNS}, is_read) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO shown (account, id, chat, sender, sender_lid, timestamp, type, content, message, is_read)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 account,
                 envelope.id,
@@ -64,14 +80,16 @@ class Inbox:
                 envelope.sender,
                 envelope.sender_lid,
                 envelope.timestamp,
-                *(content.get(name) for name in KEYS[5:]),
+                kind,
+                json.dumps(EMPTY | rest),
+                message,
                 read,
             ),
         )
 
     def add_undecryptable(self, account: str, envelope: Envelope) -> None:
         """Show that there is a message which could not be read, once."""
-        query = "SELECT 1 FROM inbox WHERE account = ? AND id = ?"
+        query = "SELECT 1 FROM shown WHERE account = ? AND id = ?"
         if self.connection.execute(query, (account, envelope.id)).fetchone() is None:
             self.add(account, envelope, {"type": UNDECRYPTABLE}, read=True)
 
@@ -79,20 +97,27 @@ class Inbox:
         """What is shown, oldest first; with `since` only what came after that message. Raises UnknownMessage."""
         after = 0
         if since:
-            query = "SELECT max(position) FROM inbox WHERE account = ? AND id = ?"
+            query = "SELECT max(position) FROM shown WHERE account = ? AND id = ?"
             after = self.connection.execute(query, (account, since)).fetchone()[0]
             if after is None:
                 raise UnknownMessage(since)
-        query = f"SELECT {COLUMNS} FROM inbox WHERE account = ? AND position > ? ORDER BY position"
-        return [dict(zip(KEYS, row, strict=True)) for row in self.connection.execute(query, (account, after))]
+        query = (
+            "SELECT id, chat, sender, sender_lid, timestamp, type, content FROM shown"
+            " WHERE account = ? AND position > ? ORDER BY position"
+        )
+        keys = ("id", "chat", "from", "fromLid", "timestamp", "type")
+        return [
+            dict(zip(keys, row[:-1], strict=True)) | json.loads(row[-1])
+            for row in self.connection.execute(query, (account, after))
+        ]
 
     def mark_read(self, account: str, chat: str, ids: list[str] | None) -> list[str]:
         """Mark the given messages of a chat as read, or all unread ones; returns the ids that were not read yet."""
-        query = "SELECT id FROM inbox WHERE account = ? AND chat = ? AND is_read = 0 ORDER BY position"
+        query = "SELECT id FROM shown WHERE account = ? AND chat = ? AND is_read = 0 ORDER BY position"
         unread = [row[0] for row in self.connection.execute(query, (account, chat))]
         marked = unread if ids is None else [id for id in ids if id in set(unread)]
         self.connection.executemany(
-            "UPDATE inbox SET is_read = 1 WHERE account = ? AND id = ?", [(account, id) for id in marked]
+            "UPDATE shown SET is_read = 1 WHERE account = ? AND id = ?", [(account, id) for id in marked]
         )
         return marked
 
@@ -107,3 +132,11 @@ class Inbox:
         query = "SELECT chat, message FROM sent WHERE account = ? AND id = ?"
         row = self.connection.execute(query, (account, id)).fetchone()
         return (row[0], bytes(row[1])) if row else None
+
+    def find(self, account: str, id: str) -> Kept | None:
+        """A message that the phone has sent or, with its content, shown."""
+        if sent := self.find_sent(account, id):
+            return Kept(sent[0], None, sent[1])
+        query = "SELECT chat, sender_lid, message FROM shown WHERE account = ? AND id = ? AND message != x''"
+        row = self.connection.execute(query, (account, id)).fetchone()
+        return Kept(row[0], row[1], bytes(row[2])) if row else None

@@ -1,11 +1,11 @@
-"""End-to-end message content: what a phone writes into a message, and what it shows of one that it decrypted."""
+"""End-to-end message content: how it is wrapped, padded, and recognised by kind."""
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, TypeAlias, TypedDict
+from typing import Any, TypeAlias
 
 from sandbox.protobufs import DecodeError, e2e
 
@@ -21,17 +21,6 @@ _SILENT = frozenset(
     {"messageContextInfo", "senderKeyDistributionMessage", "fastRatchetKeySenderKeyDistributionMessage"}
 )
 
-# Where a content keeps the words that a person reads.
-_TEXTS = {
-    "extendedTextMessage": "text",
-    "reactionMessage": "text",
-    "contactMessage": "displayName",
-    "locationMessage": "name",
-    "pollCreationMessage": "name",
-    "pollCreationMessageV2": "name",
-    "pollCreationMessageV3": "name",
-}
-
 _AMENDMENTS = {e2e.ProtocolMessage.REVOKE: "revoke", e2e.ProtocolMessage.MESSAGE_EDIT: "edit"}
 
 
@@ -45,22 +34,8 @@ class Amendment:
 
     kind: str
     message_id: str
+    from_me: bool  # the earlier message is by the same author
     message: Message | None
-
-
-class Shown(TypedDict):
-    """The content of an inbox entry; `type` is the name of the protobuf's field.
-
-    Size and hash (hex) of a file are those that the sender states.
-    """
-
-    type: str
-    text: str | None
-    caption: str | None
-    fileName: str | None
-    mimetype: str | None
-    size: int | None
-    sha256: str | None
 
 
 def text_message(text: str) -> Message:
@@ -120,52 +95,28 @@ def decode(plaintext: bytes) -> Message:
     return message
 
 
-def describe(message: Message) -> Shown | None:
-    """What a phone shows of a message; None for one that shows nothing."""
-    message = _unwrap(message)
+def content_of(message: Message) -> tuple[str, Any] | None:
+    """What is in a message, whatever it is wrapped in: the field's name and value; None if there is nothing to show."""
+    message = unwrap(message)
     for field, content in message.ListFields():
-        if field.name in _SILENT or (field.name == "protocolMessage" and amendment_in(message) is None):
-            continue
-        return {
-            "type": field.name,
-            "text": _text_of(field.name, content),
-            "caption": _value_of(content, "caption"),
-            "fileName": _value_of(content, "fileName"),
-            "mimetype": _value_of(content, "mimetype"),
-            "size": _value_of(content, "fileLength"),
-            "sha256": content.fileSHA256.hex() if _value_of(content, "fileSHA256") else None,
-        }
+        if field.name not in _SILENT and (field.name != "protocolMessage" or amendment_in(message)):
+            return field.name, content
     return None
 
 
 def amendment_in(message: Message) -> Amendment | None:
     """Whether the message revokes or edits an earlier one."""
-    protocol = _unwrap(message).protocolMessage
+    protocol = unwrap(message).protocolMessage
     kind = _AMENDMENTS.get(protocol.type) if protocol.HasField("type") else None
     if kind is None:
         return None
-    return Amendment(kind, protocol.key.ID, protocol.editedMessage if protocol.HasField("editedMessage") else None)
+    content = protocol.editedMessage if protocol.HasField("editedMessage") else None
+    return Amendment(kind, protocol.key.ID, protocol.key.fromMe, content)
 
 
-def _unwrap(message: Message) -> Message:
+def unwrap(message: Message) -> Message:
+    """The message inside the fields that only hold another one."""
     for field, content in message.ListFields():
         if field.message_type is not None and field.message_type.name == _WRAPPER:
-            return _unwrap(content.message)
+            return unwrap(content.message)
     return message
-
-
-def _text_of(name: str, content: Any) -> str | None:
-    if isinstance(content, str):
-        return content
-    if name == "protocolMessage":
-        edited = describe(content.editedMessage)
-        return edited["text"] or edited["caption"] if edited else None
-    text = getattr(content, _TEXTS[name]) if name in _TEXTS else None
-    return str(text) if text else None
-
-
-def _value_of(content: Any, name: str) -> Any:
-    """A field that only some contents have; None where it is missing or not set."""
-    if isinstance(content, str) or name not in content.DESCRIPTOR.fields_by_name or not content.HasField(name):
-        return None
-    return getattr(content, name)

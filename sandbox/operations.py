@@ -12,6 +12,7 @@ from sandbox.devices import remove_device
 from sandbox.inbox import UnknownMessage
 from sandbox.jid import JID
 from sandbox.linking import LinkExpired, Linking, LinkUnanswered
+from sandbox.messages import text_message
 from sandbox.network import Network, NumberTaken
 from sandbox.pairing import InvalidLink, PairingRefused, read_link
 from sandbox.phones import Phones
@@ -109,7 +110,7 @@ class PhoneOperations:
 
     async def send(self, params: Params) -> Params:
         account, to = self._phone(params), self._peer(params, "to")
-        id, timestamp = self.phones.send_text(account, to, text(params, "text"))
+        id, timestamp = self.phones.send(account, to, text_message(text(params, "text")))
         return {"id": id, "timestamp": timestamp}
 
     async def read_inbox(self, params: Params) -> Params:

@@ -10,6 +10,7 @@ import structlog
 from sandbox import messages
 from sandbox.accounts import Account
 from sandbox.activity import Activity, receipt_ids
+from sandbox.descriptions import describe
 from sandbox.inbox import Envelope, Inbox
 from sandbox.jid import JID
 from sandbox.network import Link, Network
@@ -56,7 +57,9 @@ class Phones:
             self.inbox.remember_sent(account.number, id, str(chat), messages.encode(message))
             for device in to.device_numbers():
                 if to is not account:
-                    self._send(account, to.hidden_address(device), self._message(account, id, timestamp, message), message)
+                    self._send(
+                        account, to.hidden_address(device), self._message(account, id, timestamp, message), message
+                    )
             copy = messages.for_own_devices(message, str(chat))
             for device in account.devices:
                 stanza = self._message(account, id, timestamp, message)
@@ -124,12 +127,11 @@ class Phones:
                 self.network.endpoints.save(account)
             if message.protocolMessage.HasField("appStateSyncKeyRequest") and author is account:
                 self._share_keys(account, sender.device)
-            content = messages.describe(message)
+            content = describe(message)
             if content is not None:
                 chat = self.network.directory.by_jid(JID.parse(destination)) if destination else author
-                self.inbox.add(
-                    account.number, _envelope(stanza, author, chat or author), content, read=author is account
-                )
+                envelope, kept = _envelope(stanza, author, chat or author), messages.encode(message)
+                self.inbox.add(account.number, envelope, content, read=author is account, message=kept)
         if author is not account:
             self._send_receipt(account, author, [stanza.text("id")], None)
 
@@ -190,6 +192,8 @@ class Phones:
             endpoint.open_session(str(to), bundle)
         kind, ciphertext = endpoint.encrypt(str(to), messages.encode(message))
         attrs: dict[str, Value] = {"v": "2", "type": kind}
+        if media := media_kind_of(messages.from_own_device(message)[0]):
+            attrs["mediatype"] = media
         if count:
             attrs["count"] = str(count)
         return Node("enc", attrs, ciphertext)

@@ -6,12 +6,12 @@ import hashlib
 
 import pytest
 
+from sandbox.descriptions import describe
 from sandbox.messages import (
     InvalidContent,
     Message,
     amendment_in,
     decode,
-    describe,
     encode,
     for_own_devices,
     from_own_device,
@@ -23,9 +23,10 @@ from sandbox.protobufs import e2e
 HASH = hashlib.sha256(b"file").digest()
 
 
-def nothing_but(**fields: str | int | None) -> dict[str, str | int | None]:
-    names = ("type", "text", "caption", "fileName", "mimetype", "size", "sha256")
-    return dict.fromkeys(names) | fields
+def nothing_but(**fields: object) -> dict[str, object]:
+    names = ("type", "text", "caption", "fileName", "mimetype", "size", "sha256", "quoted", "target")
+    empty: dict[str, object] = dict.fromkeys(names)
+    return empty | {"mentions": [], "details": {}} | fields
 
 
 @pytest.mark.parametrize(
@@ -54,10 +55,16 @@ def nothing_but(**fields: str | int | None) -> dict[str, str | int | None]:
             ),
             nothing_but(type="documentMessage", caption="read", fileName="a.pdf"),
         ),
-        (e2e.Message(locationMessage=e2e.LocationMessage(degreesLatitude=1.0)), nothing_but(type="locationMessage")),
+        (
+            e2e.Message(locationMessage=e2e.LocationMessage(degreesLatitude=1.0)),
+            nothing_but(
+                type="locationMessage",
+                details={"latitude": 1.0, "longitude": 0.0, "name": None, "address": None},
+            ),
+        ),
     ],
 )
-def test_contents_are_shown(message: Message, shown: dict[str, str | int | None]) -> None:
+def test_contents_are_shown(message: Message, shown: dict[str, object]) -> None:
     assert describe(decode(encode(message))) == shown
 
 
@@ -84,10 +91,12 @@ def test_amendments_are_recognised() -> None:
 
     found = amendment_in(revoked)
     assert found is not None and (found.kind, found.message_id, found.message) == ("revoke", "3EB0", None)
-    assert describe(revoked) == nothing_but(type="protocolMessage")
+    assert describe(revoked) == nothing_but(type="protocolMessage", target="3EB0", details={"action": "revoke"})
     found = amendment_in(edited)
     assert found is not None and (found.kind, found.message_id) == ("edit", "3EB1")
-    assert describe(edited) == nothing_but(type="protocolMessage", text="better")
+    assert describe(edited) == nothing_but(
+        type="protocolMessage", text="better", target="3EB1", details={"action": "edit"}
+    )
 
 
 def test_the_copy_for_own_devices_tells_the_chat() -> None:

@@ -43,6 +43,10 @@ def test_a_text_reaches_a_phone_and_is_acknowledged(
         "mimetype": None,
         "size": None,
         "sha256": None,
+        "quoted": None,
+        "mentions": [],
+        "target": None,
+        "details": {},
     }
     assert network.ask("phone.read", numero=bob, chat=alice) == {"ids": [sent["id"]]}
     session.wait("Receipt", ids=[sent["id"]], type=READ)
