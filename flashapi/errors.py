@@ -3,6 +3,7 @@
 FlashAPIError
 ├── InvalidInput 400 ─ NotRegistered, SessionNotConnected, SessionMustBeConnected, NeverPaired
 ├── Unauthorized 401 ─ KeyMissing, KeyInvalid
+├── Forbidden 403: WhatsApp does not let this account do it
 ├── NotFound 404 ─ SessionNotFound
 ├── Conflict 409
 ├── TooManyRequests 429
@@ -67,6 +68,12 @@ class Unauthorized(FlashAPIError):
     """The key is missing or wrong."""
 
     status, code, default = 401, "unauthorized", "API Key inválida"
+
+
+class Forbidden(FlashAPIError):
+    """WhatsApp does not let the session's account do this: not an admin, not a member."""
+
+    status, code, default = 403, "forbidden", "O WhatsApp não permite esta operação a esta conta"
 
 
 class NotFound(FlashAPIError):

@@ -1,10 +1,12 @@
 """Whom a send is for: what the caller wrote → the JID of the account that exists (D14)."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import sqlalchemy as sa
+from neonize.exc import IsOnWhatsAppError
 from neonize.proto.Neonize_pb2 import JID
 
 from flashapi.connections import Connections
@@ -17,6 +19,8 @@ KNOWN_FOR_MS = 24 * 3_600_000
 UNREGISTERED_FOR_MS = 60_000
 SERVERS = (PHONE_SERVER, LID_SERVER, "g.us", "broadcast", "newsletter")
 OLD_PHONE_SERVER = "c.us"
+NOBODY = "Function returned nothing."
+"""neonize's error when none of the numbers has an account."""
 
 Found = tuple[str | None, str | None]
 """The account's JID and LID."""
@@ -91,10 +95,20 @@ def _ask(client: Asks, asked: list[str]) -> dict[str, Found]:
     """One question for all numbers in all their spellings; the spelling asked for wins where both exist."""
     questions = [f"+{spelling}" for number in asked for spelling in spellings(number)]
     found: dict[str, Found] = {}
-    for answer in client.call("is_on_whatsapp", *questions):
+    for answer in _answers(client, questions):
         if answer.IsIn and answer.JID.User:
             found[answer.Query.lstrip("+")] = _both_names(client, answer.JID)
     return {number: next((found[s] for s in spellings(number) if s in found), (None, None)) for number in asked}
+
+
+def _answers(client: Asks, questions: list[str]) -> Sequence[Any]:
+    try:
+        answers: Sequence[Any] = client.call("is_on_whatsapp", *questions)
+    except IsOnWhatsAppError as error:
+        if NOBODY not in str(error):
+            raise
+        return []
+    return answers
 
 
 def _both_names(client: Asks, jid: JID) -> Found:

@@ -6,6 +6,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -108,8 +109,11 @@ class Client:
             self._first_sign.wait(CLOSED_AT_MOST_SECONDS)
 
     def call(self, name: str, *arguments: Any, **keywords: Any) -> Any:
-        """Call a method of the neonize client. Raises SessionNotConnected when Go doesn't know the client."""
-        method = getattr(self._neonize, name)
+        """Call a method of the neonize client, or of one of its stores (`contact.get_all_contacts`).
+
+        Raises SessionNotConnected when Go doesn't know the client.
+        """
+        method = attrgetter(name)(self._neonize)
         if self._stopping or not self._in_map.is_set():
             raise SessionNotConnected()
         self._door.pass_through()

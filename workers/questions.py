@@ -5,7 +5,8 @@ from neonize.exc import NeonizeError
 
 from flashapi.connections import Connections
 from flashapi.dispatch import Action
-from flashapi.errors import FlashAPIError, SessionNotConnected, WhatsAppError
+from flashapi.errors import FlashAPIError, SessionNotConnected
+from workers import refusals
 from workers.actions import QUESTIONS
 from workers.lane_worker import Ticket
 from workers.live_session import LiveSession
@@ -29,7 +30,7 @@ def answer(ticket: Ticket, session: LiveSession, connections: Connections) -> No
         ticket.fail(error)
     except NeonizeError as error:
         log.warning("question_refused", action=ticket.action, error=str(error))
-        ticket.fail(WhatsAppError())
+        ticket.fail(refusals.judge(str(error)))
     except Exception:
         log.exception("question_failed", action=ticket.action, request_id=ticket.request_id)
         ticket.fail(FlashAPIError())
