@@ -17,6 +17,8 @@ import structlog
 from sandbox.client_patch import announce, patch_client
 from sandbox.control import Control
 from sandbox.fault_operations import FaultOperations
+from sandbox.group_operations import GroupOperations
+from sandbox.group_phones import GroupPhones
 from sandbox.inbox import Inbox
 from sandbox.linking import Linking
 from sandbox.network import Network
@@ -45,7 +47,9 @@ async def run(folder: Path) -> None:
     linking, presences = Linking(network), Presences(network)
     gateway = Gateway(network, linking, presences, identity)
     server, port = await gateway.listen()
-    operations = PhoneOperations(network, phones, linking, presences).by_name()
+    groups = GroupPhones(phones)
+    operations = PhoneOperations(network, phones, groups, linking, presences).by_name()
+    operations |= GroupOperations(network).by_name()
     operations |= FaultOperations(network, gateway).by_name()
     control_path = folder / "control.sock"
     control = await Control(operations).listen(control_path)

@@ -6,6 +6,7 @@ import time
 from collections import deque
 
 from sandbox.accounts import Account
+from sandbox.jid import JID
 from sandbox.wire import Node
 
 REMEMBERED = 1_000  # entries per phone, until the process ends
@@ -18,11 +19,12 @@ class Activity:
         self._entries: dict[str, deque[tuple[int, dict[str, object]]]] = {}
         self._count = 0
 
-    def note(self, account: Account, author: Account, kind: str, ids: list[str]) -> None:
+    def note(self, account: Account, author: Account, kind: str, ids: list[str], chat: JID | None = None) -> None:
         self._count += 1
         entry: dict[str, object] = {
             "position": self._count,
             "kind": kind,
+            "chat": str(chat or author.address()),
             "from": str(author.address()),
             "fromLid": str(author.hidden_address()),
             "ids": ids,

@@ -121,6 +121,11 @@ class Inbox:
         )
         return marked
 
+    def unread_authors(self, account: str, chat: str) -> dict[str, str]:
+        """The unread messages of a chat: whose each is, by LID."""
+        query = "SELECT id, sender_lid FROM shown WHERE account = ? AND chat = ? AND is_read = 0"
+        return dict(self.connection.execute(query, (account, chat)).fetchall())
+
     def remember_sent(self, account: str, id: str, chat: str, message: bytes) -> None:
         """Keep what the phone sent, for devices that ask for it again."""
         self.connection.execute(

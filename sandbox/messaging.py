@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sandbox.accounts import Account
 from sandbox.devices import hash_devices, list_devices
+from sandbox.group_messaging import concerns_group, handle_group_message, handle_group_receipt, tell_typing
 from sandbox.jid import JID, LID_SERVER
 from sandbox.network import Link, Network
 from sandbox.stanzas import acknowledge, now
@@ -15,6 +16,9 @@ PRIVATE_RECEIPTS = {"sender", "peer_msg", "hist_sync", "read-self", "played-self
 
 def handle_message(network: Network, link: Link, message: Node) -> None:
     """A message for somebody's devices, for one device again (a retry), or for the own phone (category peer)."""
+    if concerns_group(message):
+        handle_group_message(network, link, message)
+        return
     code = network.faults.take_nack(link.account.number)
     recipient = network.directory.by_jid(message.jid("to"))
     if code or recipient is None:
@@ -39,6 +43,9 @@ def handle_receipt(network: Network, link: Link, receipt: Node) -> None:
     """A receipt settles the message that waited for it and goes on to those who sent the message."""
     network.settle(link, "message", receipt)
     link.connection.send(acknowledge(receipt))
+    if concerns_group(receipt) and receipt.text("type") not in PRIVATE_RECEIPTS:
+        handle_group_receipt(network, link, receipt)
+        return
     target = receipt.jid("to")
     recipient = network.directory.by_jid(target)
     kind = receipt.text("type")
@@ -66,6 +73,9 @@ def handle_ack(network: Network, link: Link, ack: Node) -> None:
 def handle_chatstate(network: Network, link: Link, chatstate: Node) -> None:
     """Typing, which is for those who look and for nobody else."""
     target = chatstate.jid("to")
+    if group := network.groups.by_jid(target):
+        tell_typing(network, group, link.account, chatstate.content)
+        return
     recipient = network.directory.by_jid(target)
     if target is None or recipient is None:
         return

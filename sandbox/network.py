@@ -11,6 +11,7 @@ from sandbox.accounts import Account, Device, Directory, other_spelling
 from sandbox.connection import Connection
 from sandbox.endpoints import Endpoints
 from sandbox.faults import Faults
+from sandbox.groups import Groups
 from sandbox.jid import JID
 from sandbox.keys import KeyPair
 from sandbox.store import Store
@@ -44,6 +45,7 @@ class Network:
     directory: Directory
     endpoints: Endpoints
     faults: Faults
+    groups: Groups
     links: dict[DeviceKey, Link] = field(default_factory=dict)
     # Who has asked for the devices of an account: they cache the list and are told when it changes.
     watchers: dict[str, set[DeviceKey]] = field(default_factory=dict)
@@ -54,7 +56,7 @@ class Network:
 
     @classmethod
     def load(cls, store: Store) -> Network:
-        return cls(store, Directory(store.load_accounts()), Endpoints(store), Faults())
+        return cls(store, Directory(store.load_accounts()), Endpoints(store), Faults(), Groups(store.connection))
 
     def create_account(self, number: str, name: str) -> Account:
         """Register a number. Raises NumberTaken when it exists in its other spelling."""

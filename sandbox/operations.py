@@ -9,10 +9,13 @@ from sandbox.accounts import Account, Device
 from sandbox.codes import InvalidCode, WrongCode, read_code
 from sandbox.control import Operation
 from sandbox.devices import remove_device
+from sandbox.group_messaging import may_write
+from sandbox.group_phones import GroupPhones
+from sandbox.groups import Group
 from sandbox.inbox import UnknownMessage
-from sandbox.jid import JID
+from sandbox.jid import GROUP_SERVER, JID
 from sandbox.linking import LinkExpired, Linking, LinkUnanswered
-from sandbox.messages import text_message
+from sandbox.messages import Message, text_message
 from sandbox.network import Network, NumberTaken
 from sandbox.pairing import InvalidLink, PairingRefused, read_link
 from sandbox.phones import Phones
@@ -27,9 +30,12 @@ Params = dict[str, Any]
 class PhoneOperations:
     """The operations on virtual phones."""
 
-    def __init__(self, network: Network, phones: Phones, linking: Linking, presences: Presences) -> None:
+    def __init__(
+        self, network: Network, phones: Phones, groups: GroupPhones, linking: Linking, presences: Presences
+    ) -> None:
         self.network = network
         self.phones = phones
+        self.groups = groups
         self.linking = linking
         self.presences = presences
 
@@ -109,8 +115,8 @@ class PhoneOperations:
         return _linked(account, device)
 
     async def send(self, params: Params) -> Params:
-        account, to = self._phone(params), self._peer(params, "to")
-        id, timestamp = self.phones.send(account, to, text_message(text(params, "text")))
+        account = self._phone(params)
+        id, timestamp = self._send(account, self._chat(account, params, "to"), text_message(text(params, "text")))
         return {"id": id, "timestamp": timestamp}
 
     async def read_inbox(self, params: Params) -> Params:
@@ -128,12 +134,20 @@ class PhoneOperations:
         return {"activity": self.phones.activity.after(self._phone(params), since)}
 
     async def read(self, params: Params) -> Params:
-        account, chat = self._phone(params), self._peer(params, "chat")
-        ids = params.get("ids")
-        return {"ids": self.phones.read(account, chat, [str(id) for id in ids] if ids is not None else None)}
+        account = self._phone(params)
+        chat = self._chat(account, params, "chat")
+        ids = [str(id) for id in params["ids"]] if params.get("ids") is not None else None
+        if isinstance(chat, Group):
+            return {"ids": self.groups.read(account, chat, ids)}
+        return {"ids": self.phones.read(account, chat, ids)}
 
     async def type(self, params: Params) -> Params:
-        self.phones.type(self._phone(params), self._peer(params, "to"), flag(params, "typing"))
+        account, typing = self._phone(params), flag(params, "typing")
+        to = self._chat(account, params, "to")
+        if isinstance(to, Group):
+            self.groups.type(account, to, typing)
+        else:
+            self.phones.type(account, to, typing)
         return {}
 
     async def show(self, params: Params) -> Params:
@@ -148,6 +162,19 @@ class PhoneOperations:
 
     def _phone(self, params: Params) -> Account:
         return find_phone(self.network, text(params, "numero"))
+
+    def _send(self, account: Account, chat: Account | Group, message: Message) -> tuple[str, int]:
+        """Send to a person or a group; the message's id and its time in Unix seconds."""
+        if isinstance(chat, Account):
+            return self.phones.send(account, chat, message)
+        if not may_write(chat, account):
+            raise Refusal(403, "Só os administradores escrevem neste grupo.")
+        return self.groups.send(account, chat, message)
+
+    def _chat(self, account: Account, params: Params, field: str) -> Account | Group:
+        """The person or the group that is named; a phone only gets at groups it is in."""
+        name = text(params, field)
+        return find_own_group(self.network, account, name) if is_group(name) else self._peer(params, field)
 
     def _peer(self, params: Params, field: str) -> Account:
         """The account a number, phone JID or LID names."""
@@ -170,6 +197,20 @@ def find_phone(network: Network, number: str) -> Account:
     if account is None:
         raise Refusal(404, f"O telefone {number} não existe nesta rede.")
     return account
+
+
+def is_group(name: str) -> bool:
+    return name.endswith(f"@{GROUP_SERVER}")
+
+
+def find_own_group(network: Network, account: Account, name: str) -> Group:
+    """The group with this JID, for a phone that is in it."""
+    group = network.groups.by_jid(JID(name.partition("@")[0], GROUP_SERVER))
+    if group is None:
+        raise Refusal(404, f"O grupo {name} não existe nesta rede.")
+    if not group.has(account):
+        raise Refusal(403, "O telefone não participa deste grupo.")
+    return group
 
 
 def text(params: Params, field: str) -> str:

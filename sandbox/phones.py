@@ -99,6 +99,12 @@ class Phones:
             self._send_receipt(account, chat, marked, "read")
         return marked
 
+    def show(self, account: Account, envelope: Envelope, message: messages.Message, *, mine: bool) -> None:
+        """Put a decrypted message into the inbox, if there is anything to show; the phone's own is read already."""
+        content = describe(message)
+        if content is not None:
+            self.inbox.add(account.number, envelope, content, read=mine, message=messages.encode(message))
+
     def type(self, account: Account, to: Account, typing: bool) -> None:
         """Begin or stop typing."""
         state = Node("composing" if typing else "paused")
@@ -127,11 +133,8 @@ class Phones:
                 self.network.endpoints.save(account)
             if message.protocolMessage.HasField("appStateSyncKeyRequest") and author is account:
                 self._share_keys(account, sender.device)
-            content = describe(message)
-            if content is not None:
-                chat = self.network.directory.by_jid(JID.parse(destination)) if destination else author
-                envelope, kept = _envelope(stanza, author, chat or author), messages.encode(message)
-                self.inbox.add(account.number, envelope, content, read=author is account, message=kept)
+            chat = self.network.directory.by_jid(JID.parse(destination)) if destination else author
+            self.show(account, _envelope(stanza, author, chat or author), message, mine=author is account)
         if author is not account:
             self._send_receipt(account, author, [stanza.text("id")], None)
 

@@ -9,6 +9,7 @@ import structlog
 
 from sandbox.appstate_server import answer_sync
 from sandbox.devices import remove_device
+from sandbox.group_queries import answer_groups
 from sandbox.jid import SERVER
 from sandbox.network import Link, Network
 from sandbox.prekeys import answer_bundles, answer_count, answer_upload
@@ -27,6 +28,8 @@ def handle_iq(network: Network, link: Link, query: Node) -> None:
         return
     subject = query.children[0].tag if query.children else ""
     answerer = ANSWERERS.get((query.text("xmlns"), subject))
+    if query.text("xmlns") == "w:g2" and subject:
+        answerer = answer_groups
     if answerer is None:
         log.info("query_unknown", namespace=query.text("xmlns"), subject=subject, account=link.account.number)
         link.connection.send(error(query, 501, "feature-not-implemented"))
@@ -92,10 +95,6 @@ def _empty_list(network: Network, link: Link, query: Node) -> Node:
     return result(query, Node("list", {}, []))
 
 
-def _no_groups(network: Network, link: Link, query: Node) -> Node:
-    return result(query, Node("groups", {}, []))
-
-
 ANSWERERS: dict[tuple[str, str], Answerer] = {
     ("w:p", ""): _pong,
     ("encrypt", "count"): answer_count,
@@ -110,5 +109,4 @@ ANSWERERS: dict[tuple[str, str], Answerer] = {
     ("w:sync:app:state", "sync"): answer_sync,
     ("w:profile:picture", "picture"): _no_picture,
     ("blocklist", ""): _empty_list,
-    ("w:g2", "participating"): _no_groups,
 }

@@ -34,6 +34,10 @@ class _OwnKey:
     iteration: int = 0
     holders: set[str] = field(default_factory=set)
 
+    @classmethod
+    def generate(cls) -> _OwnKey:
+        return cls(secrets.randbelow(2**31 - 1) + 1, KeyPair.generate(), secrets.token_bytes(32))
+
     def dump(self) -> dict[str, Any]:
         return {
             "id": self.id,
@@ -67,7 +71,7 @@ class SenderKeys:
         wanted = set(members)
         own = self._own.get(group)
         if own is None or not own.holders <= wanted:
-            own = self._own[group] = _OwnKey(secrets.randbelow(2**31 - 1) + 1, KeyPair.generate(), secrets.token_bytes(32))
+            own = self._own[group] = _OwnKey.generate()
             self._changed.add(_own_part(group))
         return wanted - own.holders
 
