@@ -41,18 +41,26 @@ class Recorded:
     session_name: str
     name: str
     time: int
-    data: dict[str, Any]
+    data: Any
     endpoint_ids: tuple[int, ...] = ()
 
 
 def record(
-    connection: sa.Connection, session_id: str, session_name: str, event: Event, request_id: str | None = None
+    connection: sa.Connection,
+    session_id: str,
+    session_name: str,
+    event: Event,
+    request_id: str | None = None,
+    id: str | None = None,
 ) -> Recorded:
-    """Write the event and one delivery per endpoint that wants it. Call `announce` after the commit."""
+    """Write the event and one delivery per endpoint that wants it. Call `announce` after the commit.
+
+    An event that may be recorded again after a crash gets its `id` from what it is made of: see `is_recorded`.
+    """
     moment = now_ms()
     data = event.data()
     row = {
-        "id": f"evt_{uuid.uuid4().hex}",
+        "id": id or f"evt_{uuid.uuid4().hex}",
         "session_id": session_id,
         "session_name": session_name,
         "name": event.type.value,
@@ -77,6 +85,11 @@ def record(
         data=data,
         endpoint_ids=tuple(wanting),
     )
+
+
+def is_recorded(connection: sa.Connection, id: str) -> bool:
+    """Whether an event with this id is in the table."""
+    return connection.execute(sa.select(events.c.position).where(events.c.id == id)).first() is not None
 
 
 def _endpoints_wanting(connection: sa.Connection, session_id: str, name: str) -> list[int]:

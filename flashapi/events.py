@@ -17,6 +17,9 @@ class EventType(StrEnum):
     MESSAGE_RECEIVED = "message_received"
     MESSAGE_UPDATE = "message_update"
     PRESENCE_UPDATE = "presence_update"
+    CONTACTS_UPDATE = "contacts_update"
+    GROUPS_UPDATE = "groups_update"
+    GROUP_PARTICIPANTS_UPDATE = "group_participants_update"
 
 
 class MessageStatus(StrEnum):
@@ -39,7 +42,7 @@ class Event:
 
     type: ClassVar[EventType]
 
-    def data(self) -> dict[str, Any]:
+    def data(self) -> Any:
         """The event's JSON, in the contract's names."""
         raise NotImplementedError
 
@@ -186,3 +189,52 @@ class PresenceUpdate(Event):
             "sender": self.person.jid,
             "senderLid": self.person.lid,
         }
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContactsUpdate(Event):
+    """Emitted when somebody's name or picture has changed; `changes` hold Baileys' fields (notify, imgUrl, ...)."""
+
+    type = EventType.CONTACTS_UPDATE
+    person: Person
+    changes: dict[str, Any]
+
+    def data(self) -> list[dict[str, Any]]:
+        return [{"id": self.person.preferred, "jid": self.person.jid, "lid": self.person.lid, **self.changes}]
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupsUpdate(Event):
+    """Emitted when the session is in a new group, or one of its groups has changed; `changes` as in GroupMetadata."""
+
+    type = EventType.GROUPS_UPDATE
+    group: str
+    author: Person | None
+    changes: dict[str, Any]
+
+    def data(self) -> list[dict[str, Any]]:
+        return [{"id": self.group, **self.changes, **_author(self.author)}]
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupParticipantsUpdate(Event):
+    """Emitted when people come to a group or leave it, become its admins or cease to be."""
+
+    type = EventType.GROUP_PARTICIPANTS_UPDATE
+    group: str
+    author: Person | None
+    people: tuple[Person, ...]
+    action: str  # add | remove | promote | demote
+
+    def data(self) -> dict[str, Any]:
+        return {
+            "id": self.group,
+            **_author(self.author),
+            "participants": [person.preferred for person in self.people],
+            "participantsLid": [person.lid for person in self.people],
+            "action": self.action,
+        }
+
+
+def _author(author: Person | None) -> dict[str, Any]:
+    return {"author": author.preferred if author else None, "authorLid": author.lid if author else None}

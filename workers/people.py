@@ -1,0 +1,102 @@
+"""Both names of people (D14): phone JID and LID as WhatsApp has told them, remembered in `numbers` for all sessions.
+
+whatsmeow keeps its own list, which a client can be asked; `introduce` does that before a transaction begins.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import sqlalchemy as sa
+from neonize.exc import NeonizeError
+
+from flashapi.connections import Connections
+from flashapi.errors import SessionNotConnected
+from flashapi.events import Person
+from flashapi.models.base import now_ms
+from flashapi.models.installation import numbers
+from workers.addressing import Asks, to_jid
+from workers.from_whatsapp import LID_SERVER, PHONE_SERVER, jid_text
+
+AT_ONCE = 500
+"""Names in one query: SQLite takes a bounded number of parameters."""
+
+
+def names(connection: sa.Connection, mode: str, jids: Iterable[str]) -> dict[str, Person]:
+    """Everybody by the name given, with the other one where it is known."""
+    wanted = list(dict.fromkeys(jid for jid in jids if jid))
+    found = {jid: _alone(jid) for jid in wanted}
+    for start in range(0, len(wanted), AT_ONCE):
+        part = wanted[start : start + AT_ONCE]
+        lids = [jid for jid in part if jid.endswith(f"@{LID_SERVER}")]
+        phones = {_user(jid): jid for jid in part if jid.endswith(f"@{PHONE_SERVER}")}
+        rows = connection.execute(
+            sa.select(numbers.c.asked, numbers.c.jid, numbers.c.lid).where(
+                numbers.c.mode == mode,
+                numbers.c.jid.is_not(None),
+                numbers.c.lid.is_not(None),
+                sa.or_(numbers.c.lid.in_(lids), numbers.c.asked.in_(list(phones))),
+            )
+        )
+        for row in rows:
+            person = Person(jid=row.jid, lid=row.lid)
+            for known in (row.lid, row.jid):
+                if known in found:
+                    found[known] = person
+    return found
+
+
+def learn(connection: sa.Connection, mode: str, people: Iterable[Person]) -> None:
+    """Remember those whose both names are known."""
+    both = {person.lid: person for person in people if person.jid and person.lid}
+    known = names(connection, mode, [lid for lid in both if lid])
+    for lid, person in both.items():
+        assert lid is not None and person.jid is not None
+        if known[lid].jid == person.jid:
+            continue
+        asked, moment = _user(person.jid), now_ms()
+        updated = connection.execute(
+            numbers.update()
+            .where(numbers.c.mode == mode, numbers.c.asked == asked)
+            .values(jid=person.jid, lid=lid, checked_at=moment)
+        ).rowcount
+        if not updated:
+            row = {"mode": mode, "asked": asked, "jid": person.jid, "lid": lid, "checked_at": moment}
+            connection.execute(numbers.insert(), row)
+
+
+def introduce(client: Asks, connections: Connections, mode: str, jids: Iterable[str]) -> dict[str, Person]:
+    """Everybody by the name given, whatsmeow's list being asked for what the table lacks. Not inside a transaction."""
+    with connections.reading() as connection:
+        found = names(connection, mode, jids)
+    news = {}
+    for jid, person in found.items():
+        if person.jid is None or person.lid is None:
+            other = _ask(client, jid)
+            if other is not None:
+                news[jid] = Person(jid=person.jid or other, lid=person.lid or other)
+    if news:
+        with connections.transaction() as connection:
+            learn(connection, mode, news.values())
+    return found | news
+
+
+def told(pairs: Sequence[Person]) -> dict[str, Person]:
+    """The same people by each of their names."""
+    return {name: person for person in pairs for name in (person.jid, person.lid) if name}
+
+
+def _ask(client: Asks, jid: str) -> str | None:
+    question = "get_pn_from_lid" if jid.endswith(f"@{LID_SERVER}") else "get_lid_from_pn"
+    try:
+        answer = client.call(question, to_jid(jid))
+    except (NeonizeError, SessionNotConnected):  # not known, or no longer to be asked
+        return None
+    return jid_text(answer) if answer.User else None
+
+
+def _alone(jid: str) -> Person:
+    is_lid = jid.endswith(f"@{LID_SERVER}")
+    return Person(jid=None if is_lid else jid, lid=jid if is_lid else None)
+
+
+def _user(jid: str) -> str:
+    return jid.split("@", 1)[0]
