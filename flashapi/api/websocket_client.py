@@ -24,6 +24,7 @@ CLOSING_SECONDS = 5.0
 """How long a close may take, the other side's answer included."""
 STALLED_SECONDS = 30.0
 """How long one frame may take to leave."""
+KEEPALIVE_SECONDS = 60
 ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -44,6 +45,7 @@ class Client:
         self._mailbox = Mailbox[str | Closing](WAITING_FRAMES, self._overflow)
         self._sending_since: float | None = None
         self._deadline: threading.Timer | None = None
+        _tune(ws.sock)
         ws.sock = _WholeFrames(ws.sock)
         threading.Thread(target=self._write, name=f"writer-{self.id}", daemon=True).start()
 
@@ -106,6 +108,15 @@ class Client:
             self.cut()  # wakes the reader of its messages, who ends the conversation
         finally:
             self._sending_since = None
+
+
+def _tune(sock: socket.socket) -> None:
+    """Send each frame at once, and notice a peer that has vanished without a word."""
+    if sock.family in (socket.AF_INET, socket.AF_INET6):  # a proxy may come by a Unix socket
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_SECONDS)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, KEEPALIVE_SECONDS // 4)
 
 
 class _WholeFrames:
