@@ -202,7 +202,7 @@ class Phone:
 
     def texts(self) -> list[str]:
         """The texts it shows, in order."""
-        return [message["text"] for message in self.inbox() if message["type"] == "text"]
+        return [message["text"] for message in self.inbox() if message["text"] is not None]
 
     def wait_text(self, text: str, seconds: float = 30) -> dict[str, Any]:
         """The message with this text, once it is there."""
