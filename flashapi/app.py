@@ -6,7 +6,21 @@ from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
 from flashapi import logs
-from flashapi.api import chat, cors, docs, failures, health, openapi, sandbox, sessions, tracing, websocket
+from flashapi.api import (
+    chat,
+    cors,
+    docs,
+    failures,
+    health,
+    history,
+    kinds,
+    openapi,
+    presences,
+    sandbox,
+    sessions,
+    tracing,
+    websocket,
+)
 from flashapi.api.current import EXTENSION
 from flashapi.connections import Connections
 from flashapi.dispatch import Dispatcher
@@ -80,6 +94,6 @@ def _add_security_headers(app: Flask, settings: Settings) -> None:
 def _register_routes(app: Flask, settings: Settings) -> None:
     rest = openapi.make_rest(app, settings)
     app.register_blueprint(docs.blp)
-    nouns = [health, sessions, chat, *([sandbox] if settings.sandbox else [])]
+    nouns = [health, sessions, chat, kinds, presences, history, *([sandbox] if settings.sandbox else [])]
     for noun in nouns:
         rest.register_blueprint(noun.blp)

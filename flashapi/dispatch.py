@@ -29,6 +29,9 @@ class Action(StrEnum):
     NUDGE = "nudge"  # look at the session's wanted state now
     SEND = "send"  # look at the session's outbox now; with a row, answer its outcome
     CHECK_NUMBERS = "check_numbers"
+    SHOW_TYPING = "show_typing"
+    MARK_READ = "mark_read"
+    SUBSCRIBE_PRESENCE = "subscribe_presence"
 
 
 class Lane(StrEnum):

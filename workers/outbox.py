@@ -14,7 +14,9 @@ from flashapi.connections import Connections
 from flashapi.errors import FlashAPIError, NoWorker, SessionNotConnected
 from flashapi.models.base import now_ms
 from workers import outbox_rows as rows
-from workers.actions.messages import BUILDERS
+from workers.actions import BUILDERS
+from workers.actions.context import add_context
+from workers.actions.workshop import Workshop
 from workers.addressing import resolve
 from workers.clients import Client
 from workers.from_whatsapp import jid_text
@@ -29,6 +31,8 @@ log = structlog.get_logger()
 TYPING_AT_MOST_MS = 60_000
 """A longer delay is waited out first, so that direct sends need not wait behind it."""
 AGAIN_SECONDS = 1.0
+CONTEXT = ("mentions", "mention_all", "quoted")
+"""What any kind of message may carry; the rest of a payload is for the builder of its kind."""
 
 
 class Session(Protocol):
@@ -160,7 +164,9 @@ class OutboxRunner:
             raise SessionNotConnected()
         payload = json.loads(row.payload)
         to = resolve(client, self._connections, self._session.mode, payload.pop("to"))
-        message = BUILDERS[row.action](**payload)
+        workshop = Workshop(row.session_id, self._connections, client.call)
+        beside = {name: payload.pop(name) for name in CONTEXT if name in payload}
+        message = add_context(workshop, BUILDERS[row.action](workshop, **payload), to, **beside)
         typing_ms = min(row.delay_ms, TYPING_AT_MOST_MS)
         if typing_ms and not self._type(client, to, typing_ms):
             return  # closed meanwhile: the row is still queued

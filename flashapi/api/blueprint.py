@@ -49,6 +49,21 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
         decorate: Callable[[View], View] = super().response(status, schema, **options)
         return decorate
 
+    def sends(self, schema: type[Schema]) -> Callable[[View], View]:
+        """The answer of a send, with the failures that all sends share."""
+
+        def decorate(view: View) -> View:
+            for add in (
+                self.response(200, schema),
+                self.failure(400, "Campo inválido, número sem WhatsApp, ou sessão não conectada"),
+                self.failure(502, "O WhatsApp recusou a mensagem"),
+                self.failure(504, "Não se sabe se a mensagem saiu; `reference` a identifica", schema="UnknownOutcome"),
+            ):
+                view = add(view)
+            return view
+
+        return decorate
+
     def failure(self, status: int, description: str, schema: str = "Error") -> Callable[[View], View]:
         """Document a failure that this route has beyond those of all routes."""
         decorate: Callable[[View], View] = self.doc(responses={str(status): _failure(description, schema)})

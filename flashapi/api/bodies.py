@@ -15,7 +15,7 @@ FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
 class BodyParser(FlaskParser):
-    """Validates bodies and query strings; the first refusal, in the order of the schema, becomes a 400."""
+    """Validates bodies and query strings; one refusal becomes a 400, the contract's own first."""
 
     DEFAULT_VALIDATION_STATUS = 400
     DEFAULT_UNKNOWN_BY_LOCATION = {**FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION, "json": EXCLUDE}
@@ -30,8 +30,9 @@ class BodyParser(FlaskParser):
     def handle_error(self, error: ValidationError, req: Request, schema: Schema, **_: Any) -> NoReturn:
         refusals: dict[str, Any] = next(iter(error.messages_dict.values()))
         names = [field.data_key or name for name, field in schema.fields.items()]
-        name = next(name for name in (*names, *refusals) if name in refusals)
-        text = _first_text(refusals[name])
+        texts = {name: _first_text(refusals[name]) for name in (*names, *refusals) if name in refusals}
+        # The contract's own refusals come before those of fields it doesn't have.
+        name, text = min(texts.items(), key=lambda item: not isinstance(item[1], Sentence))
         raise InvalidInput(text if isinstance(text, Sentence) else f"{name} {text}")
 
 

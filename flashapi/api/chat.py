@@ -17,10 +17,7 @@ blp = Blueprint("chat", "/api/chat", "Mensagens e a fila de envio")
 class SendText(MethodView):
     @session_key
     @blp.arguments(TextMessageSchema)
-    @blp.response(200, SentAnswer)
-    @blp.failure(400, "Campo inválido, número sem WhatsApp, ou sessão não conectada")
-    @blp.failure(502, "O WhatsApp recusou a mensagem")
-    @blp.failure(504, "Não se sabe se a mensagem saiu; `reference` a identifica", schema="UnknownOutcome")
+    @blp.sends(SentAnswer)
     def post(self, body: dict[str, Any]) -> dict[str, Any]:
         """Enviar uma mensagem de texto, agora ou pela fila."""
         sent = messages.send_text(backend(), current_session(), **body)

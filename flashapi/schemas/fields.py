@@ -85,6 +85,31 @@ class Whole(_Lenient, fields.Integer):
         return int(number)
 
 
+class Decimal(_Lenient, fields.Float):
+    """A number between two bounds, also as a string."""
+
+    default_error_messages = {
+        "required": REQUIRED,
+        "invalid": "deve ser um número",
+        "too_large": "deve ser um número",
+        "special": "deve ser um número",
+    }
+
+    def __init__(self, *, low: float, high: float, **kwargs: Any) -> None:
+        outside = f"deve estar entre {low:g} e {high:g}"
+        super().__init__(validate=validate.Range(min=low, max=high, error=outside), **kwargs)
+
+    def deserialize(
+        self, value: Any, attr: str | None = None, data: Mapping[str, Any] | None = None, **kwargs: Any
+    ) -> Any:
+        return super().deserialize(None if value == "" else value, attr, data, **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> float:
+        if isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return super()._deserialize(value, attr, data, **kwargs)
+
+
 class TextList(_Lenient, fields.List[str]):
     """A list of strings; one string is read as a list parted by commas, since a form may hold no more."""
 

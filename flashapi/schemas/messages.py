@@ -1,65 +1,28 @@
 """What goes into and comes out of the chat routes."""
 
-from typing import Any
-
-from marshmallow import Schema, ValidationError, fields, post_load, validates_schema
+from marshmallow import Schema, fields, validate
 
 from flashapi.schemas.envelope import envelope
-from flashapi.schemas.fields import Flag, Recipient, Sentence, Text, TextList, Whole
-from flashapi.schemas.recipients import mentioned
+from flashapi.schemas.fields import Flag, Sentence, Text
+from flashapi.schemas.sends import SendSchema, to_field
 
-DIRECT_DELAY_MS = 60_000
-QUEUED_DELAY_MS = 24 * 60 * 60 * 1000
 TEXT_LONGEST = 65_536
 MISSING = Sentence("to e text são obrigatórios")
 
 
-class TextMessageSchema(Schema):
+class TextMessageSchema(SendSchema):
     """A text to send."""
 
-    to = Recipient(
-        required=True,
-        error_messages={"required": MISSING},
-        metadata={
-            "description": "Número com DDI (pontuação é ignorada) ou JID completo",
-            "example": "5599999999999",
-        },
-    )
+    to = to_field(MISSING)
     text = Text(
         required=True,
         error_messages={"required": MISSING},
+        validate=validate.Length(max=TEXT_LONGEST, error=f"deve ter no máximo {TEXT_LONGEST} caracteres"),
         metadata={"description": f"Até {TEXT_LONGEST} caracteres", "example": "Olá! 😄 Tudo bem? 🚀"},
     )
     link_preview = Flag(
         data_key="linkPreview", load_default=True, metadata={"description": "Mostrar uma prévia do primeiro link"}
     )
-    mentions = TextList(
-        load_default=list,
-        metadata={"description": "Números ou JIDs a mencionar; o que não for ignora-se", "example": ["5599999999999"]},
-    )
-    delay = Whole(
-        low=0,
-        high=QUEUED_DELAY_MS,
-        load_default=0,
-        metadata={
-            "description": f"Milissegundos mostrando digitação antes de enviar; até {DIRECT_DELAY_MS} sem fila",
-            "example": 1200,
-        },
-    )
-    use_queue = Flag(data_key="useQueue", load_default=False, metadata={"description": "Enviar pela fila da sessão"})
-
-    @validates_schema
-    def check(self, data: dict[str, Any], **_: Any) -> None:
-        """A caller can wait a minute for a direct send; nobody waits for a queued one."""
-        if data["delay"] > DIRECT_DELAY_MS and not data["use_queue"]:
-            raise ValidationError(f"deve estar entre 0 e {DIRECT_DELAY_MS} sem useQueue", "delay")
-        if len(data["text"]) > TEXT_LONGEST:
-            raise ValidationError(f"deve ter no máximo {TEXT_LONGEST} caracteres", "text")
-
-    @post_load
-    def resolve_mentions(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """Turn numbers into JIDs and leave out what is neither."""
-        return {**data, "mentions": mentioned(data["mentions"])}
 
 
 class KeySchema(Schema):
@@ -102,3 +65,21 @@ class ClearedSchema(Schema):
 SentAnswer = envelope("MessageSent", SentSchema)
 QueueAnswer = envelope("QueueStatus", QueueSchema)
 ClearedAnswer = envelope("QueueCleared", ClearedSchema)
+RevokedAnswer = Schema.from_dict(
+    {
+        "success": fields.Boolean(metadata={"description": "false se a mensagem não existe"}),
+        "message": fields.String(metadata={"example": "Mensagem deletada"}),
+        "data": fields.Raw(metadata={"description": "Como nos envios; lista vazia se a mensagem não existe"}),
+    },
+    name="MessageRevokedAnswer",
+)
+"""The contract answers 200 also for a message it doesn't know."""
+
+
+class SucceededSchema(Schema):
+    """Nothing but success, once more inside `data` as the contract has it."""
+
+    success = fields.Boolean(metadata={"example": True})
+
+
+SucceededAnswer = envelope("Succeeded", SucceededSchema)

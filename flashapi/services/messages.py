@@ -1,27 +1,92 @@
-"""Messages as the API sends them."""
+"""Messages as the API sends them, those without files."""
 
 from typing import Any
 
+from flashapi.errors import InvalidInput, NotFound
 from flashapi.link_preview import preview_of
-from flashapi.services import outbox
+from flashapi.services import history, outbox, sends
 from flashapi.services.backend import Backend
 from flashapi.services.sessions import Row
 
+NOT_OURS = "messageId: só mensagens enviadas por esta sessão podem ser editadas"
+TEXTS = ("conversation", "extendedTextMessage", "imageMessage", "videoMessage", "documentMessage")
+"""Kinds whose text or caption can be edited."""
 
-def send_text(
+
+def send_text(backend: Backend, session: Row, *, text: str, link_preview: bool, **sending: Any) -> dict[str, Any]:
+    """Send a text now, or accept it into the queue."""
+    outbox.require_ready(backend, session, queued=sending["use_queue"])
+    preview = preview_of(text, backend.fetcher) if link_preview else None
+    return sends.submit(backend, session, "send_text", {"text": text, "preview": preview}, **sending)
+
+
+def send_location(
+    backend: Backend, session: Row, *, latitude: float, longitude: float, name: str, address: str, **sending: Any
+) -> dict[str, Any]:
+    """Send a place."""
+    content = {"latitude": latitude, "longitude": longitude, "name": name, "address": address}
+    return sends.submit(backend, session, "send_location", content, **sending)
+
+
+def send_poll(
+    backend: Backend, session: Row, *, name: str, options: list[str], selectable_count: int, **sending: Any
+) -> dict[str, Any]:
+    """Send a poll."""
+    content = {"name": name, "options": options, "selectable_count": selectable_count}
+    return sends.submit(backend, session, "send_poll", content, **sending)
+
+
+def send_contact(
     backend: Backend,
     session: Row,
     *,
-    to: str,
-    text: str,
-    mentions: list[str],
-    link_preview: bool,
-    delay: int,
-    use_queue: bool,
+    contact: dict[str, str] | None = None,
+    contacts: list[dict[str, str]] | None = None,
+    **sending: Any,
 ) -> dict[str, Any]:
-    """Send a text now, or accept it into the queue."""
-    outbox.require_ready(backend, session, queued=use_queue)
-    preview = preview_of(text, backend.fetcher) if link_preview else None
-    payload = {"to": to, "text": text, "mentions": mentions, "preview": preview}
-    deliver = outbox.enqueue if use_queue else outbox.send
-    return deliver(backend, session, "send_text", payload, delay)
+    """Send one or more people's cards."""
+    cards = [*([contact] if contact else []), *(contacts or [])]
+    return sends.submit(backend, session, "send_contact", {"cards": cards}, **sending)
+
+
+def send_reaction(
+    backend: Backend, session: Row, *, to: str, message_id: str, emoji: str, **sending: Any
+) -> dict[str, Any]:
+    """React to a message; an empty emoji takes the reaction back. One we don't know can only be the other's."""
+    found = history.find(backend, session, message_id)
+    if found is None and to.endswith(sends.GROUP):
+        raise InvalidInput(f"messageId: mensagem {message_id} não encontrada")
+    key = history.key_of(found) if found is not None else {"chat": None, "from_me": False, "id": message_id}
+    destination = found.chat if found is not None else to
+    return sends.submit(backend, session, "send_reaction", {"key": key, "emoji": emoji}, to=destination, **sending)
+
+
+def edit(backend: Backend, session: Row, *, message_id: str, text: str, **sending: Any) -> dict[str, Any]:
+    """Give a message of ours a new text, or a new caption."""
+    found = _existing(backend, session, message_id)
+    if not found.from_me or found.type not in TEXTS or found.revoked_at:
+        raise InvalidInput(NOT_OURS)
+    content = {"message_id": message_id, "text": text}
+    return sends.submit(backend, session, "send_edit", content, to=found.chat, **sending)
+
+
+def revoke(backend: Backend, session: Row, message_id: str) -> dict[str, Any] | None:
+    """Delete a message for everybody; None if there is no such message."""
+    found = history.find(backend, session, message_id)
+    if found is None:
+        return None
+    key = history.key_of(found)
+    return sends.submit(backend, session, "send_revoke", {"key": key}, to=found.chat, delay=0, use_queue=False)
+
+
+def forward(backend: Backend, session: Row, *, message_id: str, **sending: Any) -> dict[str, Any]:
+    """Send a message on, marked as forwarded."""
+    _existing(backend, session, message_id)
+    return sends.submit(backend, session, "forward", {"message_id": message_id}, **sending)
+
+
+def _existing(backend: Backend, session: Row, message_id: str) -> Row:
+    found = history.find(backend, session, message_id)
+    if found is None:
+        raise NotFound("Mensagem não encontrada")
+    return found

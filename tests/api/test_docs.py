@@ -111,7 +111,9 @@ def test_path_parameters_are_declared(document: dict[str, Any]) -> None:
 def test_fields_have_the_names_and_examples_clients_use(document: dict[str, Any]) -> None:
     body = document["components"]["schemas"]["TextMessage"]
     assert set(body["required"]) == {"to", "text"}
-    assert body["properties"].keys() == {"to", "text", "linkPreview", "mentions", "delay", "useQueue"}
+    assert body["properties"].keys() == {
+        "to", "text", "linkPreview", "mentions", "mentionAll", "quoted", "delay", "useQueue",
+    }
     assert body["properties"]["to"]["example"] == "5599999999999"
     assert body["properties"]["delay"]["type"] == "integer"
 

@@ -1,10 +1,16 @@
-"""To WhatsApp: what a job may ask, by the name of its action. Each is a keyword-only function taking the client."""
+"""To WhatsApp: what an outbox row or a job may ask, by the name of its action. One file per noun."""
 
 from collections.abc import Callable
 from typing import Any
 
-from flashapi.dispatch import Action
-from workers.actions import contacts
+from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message
 
-QUESTIONS: dict[Action, Callable[..., Any]] = {Action.CHECK_NUMBERS: contacts.check_numbers}
+from flashapi.dispatch import Action
+from workers.actions import chats, contacts, kinds, messages
+
+BUILDERS: dict[str, Callable[..., Message]] = {**messages.BUILDERS, **kinds.BUILDERS}
+"""By the outbox row's `action`: called as builder(workshop, **payload); makes what is sent. What the payload mentions
+and quotes is added to any kind afterwards (`context`)."""
+
+QUESTIONS: dict[Action, Callable[..., Any]] = {Action.CHECK_NUMBERS: contacts.check_numbers, **chats.QUESTIONS}
 """Called as function(client, connections, mode, **keywords); the answer is a JSON value."""

@@ -4,26 +4,25 @@ Always protobuf: neonize's own text sending parses mentions out of the text and 
 """
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
-from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import ContextInfo, ExtendedTextMessage, Message
+from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import ExtendedTextMessage, Message
+
+from workers.actions.workshop import Workshop
 
 
-def send_text(*, text: str, mentions: Sequence[str] = (), preview: dict[str, Any] | None = None) -> Message:
-    """A text; with mentions or a preview in WhatsApp's extended form."""
-    if not mentions and not preview:
+def send_text(_: Workshop, *, text: str, preview: dict[str, Any] | None = None) -> Message:
+    """A text; with a preview in WhatsApp's extended form."""
+    if not preview:
         return Message(conversation=text)
     extended = ExtendedTextMessage(text=text)
-    if mentions:
-        extended.contextInfo.CopyFrom(ContextInfo(mentionedJID=mentions))
-    if preview:
-        extended.matchedText = preview["url"]
-        extended.title = preview.get("title") or ""
-        extended.description = preview.get("description") or ""
-        extended.previewType = ExtendedTextMessage.PreviewType.NONE
-        if preview.get("thumbnail"):
-            extended.JPEGThumbnail = base64.b64decode(preview["thumbnail"])
+    extended.matchedText = preview["url"]
+    extended.title = preview.get("title") or ""
+    extended.description = preview.get("description") or ""
+    extended.previewType = ExtendedTextMessage.PreviewType.NONE
+    if preview.get("thumbnail"):
+        extended.JPEGThumbnail = base64.b64decode(preview["thumbnail"])
     return Message(extendedTextMessage=extended)
 
 

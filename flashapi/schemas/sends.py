@@ -1,0 +1,85 @@
+"""What every send has in common, whatever its kind: to whom, answering what, mentioning whom, when."""
+
+from typing import Any
+
+from marshmallow import Schema, ValidationError, post_load, validates_schema
+
+from flashapi.schemas.fields import Flag, Recipient, Sentence, Text, TextList, Whole
+from flashapi.schemas.recipients import mentioned
+
+DIRECT_DELAY_MS = 60_000
+QUEUED_DELAY_MS = 24 * 60 * 60 * 1000
+MESSAGE_ID_LONGEST = 128
+EVERYONE = "all"
+EXAMPLE_MESSAGE_ID = "3EB0C431C26A1D1F4E2B"
+
+
+def to_field(missing: Sentence) -> Recipient:
+    """The recipient of a send; `missing` is the contract's sentence for a body without what it needs."""
+    return Recipient(
+        required=True,
+        error_messages={"required": missing},
+        metadata={
+            "description": "Número com DDI (pontuação é ignorada) ou JID completo",
+            "example": "5599999999999",
+        },
+    )
+
+
+def message_id_field(missing: Sentence | None = None, **options: Any) -> Text:
+    """The id of a message of this session."""
+    needed: dict[str, Any] = {"required": True, "error_messages": {"required": missing}} if missing else {}
+    return Text(
+        validate=_id_length,
+        metadata={"description": "Id de uma mensagem desta sessão", "example": EXAMPLE_MESSAGE_ID},
+        **needed,
+        **options,
+    )
+
+
+def _id_length(value: str) -> None:
+    if len(value) > MESSAGE_ID_LONGEST:
+        raise ValidationError(f"deve ter no máximo {MESSAGE_ID_LONGEST} caracteres")
+
+
+class TimedSchema(Schema):
+    """When a send goes out."""
+
+    delay = Whole(
+        low=0,
+        high=QUEUED_DELAY_MS,
+        load_default=0,
+        metadata={
+            "description": f"Milissegundos mostrando digitação antes de enviar; até {DIRECT_DELAY_MS} sem fila",
+            "example": 1200,
+        },
+    )
+    use_queue = Flag(data_key="useQueue", load_default=False, metadata={"description": "Enviar pela fila da sessão"})
+
+    @validates_schema
+    def check_delay(self, data: dict[str, Any], **_: Any) -> None:
+        """A caller can wait a minute for a direct send; nobody waits for a queued one."""
+        if data["delay"] > DIRECT_DELAY_MS and not data["use_queue"]:
+            raise ValidationError(f"deve estar entre 0 e {DIRECT_DELAY_MS} sem useQueue", "delay")
+
+
+class SendSchema(TimedSchema):
+    """A send that can answer a message and mention people."""
+
+    mentions = TextList(
+        load_default=list,
+        metadata={
+            "description": 'Números ou JIDs a mencionar; o que não for ignora-se. "all": todos do grupo',
+            "example": ["5599999999999"],
+        },
+    )
+    mention_all = Flag(
+        data_key="mentionAll", load_default=False, metadata={"description": "Mencionar todos os membros do grupo"}
+    )
+    quoted = message_id_field(load_default=None)
+
+    @post_load
+    def resolve_mentions(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Turn numbers into JIDs, leave out what is neither, and find "all" among them."""
+        everyone = data["mention_all"] or EVERYONE in (entry.strip().lower() for entry in data["mentions"])
+        return {**data, "mentions": mentioned(data["mentions"]), "mention_all": everyone}

@@ -1,0 +1,176 @@
+"""What a session has stored: its messages and chats, a message's fate, a poll's votes."""
+
+import json
+from collections import Counter
+from typing import Any
+
+import sqlalchemy as sa
+
+from flashapi.errors import InvalidInput, NotFound
+from flashapi.models.chats import chats, poll_votes
+from flashapi.models.messages import messages
+from flashapi.services.backend import Backend
+from flashapi.services.sessions import Row
+from flashapi.timestamps import iso
+
+NO_MESSAGE = "Mensagem não encontrada"
+POLLS = "pollCreationMessage"
+_SHOWN = [column for column in messages.c if column.name != "raw"]
+"""The protobuf is for the workers."""
+
+
+def find(backend: Backend, session: Row, message_id: str) -> Row | None:
+    """The newest stored message with this id."""
+    with backend.connections.reading() as connection:
+        return connection.execute(
+            sa.select(*_SHOWN)
+            .where(messages.c.session_id == session.id, messages.c.message_id == message_id)
+            .order_by(messages.c.id.desc())
+            .limit(1)
+        ).first()
+
+
+def key_of(row: Row) -> dict[str, Any]:
+    """WhatsApp's name for a stored message, as a worker is told it."""
+    participant = row.sender if row.is_group and not row.from_me else None
+    return {"chat": row.chat, "from_me": bool(row.from_me), "participant": participant, "id": row.message_id}
+
+
+def page(
+    backend: Backend, session: Row, *, jid: str | None, limit: int, offset: int, before: str | None
+) -> dict[str, Any]:
+    """The newest messages, or those before one, oldest first. `before` costs the same on every page, `offset` more
+    on each; the total is counted only without `before`."""
+    chosen: list[sa.ColumnElement[bool]] = [messages.c.session_id == session.id]
+    if jid is not None:
+        chosen.append(messages.c.chat == chat_name(jid))
+    query = sa.select(*_SHOWN).where(*chosen).order_by(messages.c.id.desc()).limit(limit + 1)
+    with backend.connections.reading() as connection:
+        total = None
+        if before is not None:
+            query = query.where(messages.c.id < _row_number(connection, session, before))
+        else:
+            query = query.offset(offset)
+            total = connection.execute(sa.select(sa.func.count()).select_from(messages).where(*chosen)).scalar_one()
+        found = connection.execute(query).all()
+    shown = [_describe(row) for row in reversed(found[:limit])]
+    following = str(found[limit - 1].id) if len(found) > limit else None
+    return {"messages": shown, "total": total, "limit": limit, "offset": offset, "nextBefore": following}
+
+
+def chat_name(jid: str) -> str:
+    """The chat as stored: numbers are those of people."""
+    return jid if "@" in jid else f"{jid}@s.whatsapp.net"
+
+
+def list_chats(backend: Backend, session: Row) -> dict[str, Any]:
+    """All chats, those with the newest messages first."""
+    with backend.connections.reading() as connection:
+        found = connection.execute(
+            sa.select(chats)
+            .where(chats.c.session_id == session.id)
+            .order_by(chats.c.last_message_at.desc(), chats.c.id)
+        ).all()
+    return {"chats": [_describe_chat(row) for row in found], "total": len(found)}
+
+
+def message_status(backend: Backend, session: Row, message_id: str) -> dict[str, Any]:
+    """One message and how far it has come. Raises NotFound."""
+    found = find(backend, session, message_id)
+    if found is None:
+        raise NotFound(NO_MESSAGE)
+    return {**_describe(found), "messageId": found.message_id}
+
+
+def poll_totals(backend: Backend, session: Row, message_id: str) -> dict[str, Any]:
+    """The votes of a poll, by option and by voter. Raises NotFound, InvalidInput for what is no poll."""
+    found = find(backend, session, message_id)
+    if found is None:
+        raise NotFound(NO_MESSAGE)
+    if not found.type.startswith(POLLS):
+        raise InvalidInput("A mensagem não é uma enquete")
+    poll = json.loads(found.content)["message"][found.type]
+    with backend.connections.reading() as connection:
+        votes = connection.execute(
+            sa.select(poll_votes)
+            .where(poll_votes.c.session_id == session.id, poll_votes.c.poll_id == message_id)
+            .order_by(poll_votes.c.id)
+        ).all()
+    counts = Counter(option for vote in votes for option in vote.options)
+    return {
+        "messageId": message_id,
+        "jid": found.chat,
+        "name": poll.get("name", ""),
+        "selectableCount": poll.get("selectableOptionsCount", 0),
+        "options": [
+            {
+                "name": option["optionName"],
+                "votes": counts[option["optionName"]],
+                "voters": [vote.voter for vote in votes if option["optionName"] in vote.options],
+            }
+            for option in poll.get("options", [])
+        ],
+        "total": sum(bool(vote.options) for vote in votes),
+    }
+
+
+def remove(backend: Backend, session: Row, *, jid: str) -> int:
+    """Forget everything about a chat: its messages, its entry, the votes in it. WhatsApp is not told."""
+    name = chat_name(jid)
+    ours = messages.c.session_id == session.id, messages.c.chat == name
+    with backend.connections.transaction(durable=True) as connection:
+        polls = sa.select(messages.c.message_id).where(*ours, messages.c.type.startswith(POLLS))
+        connection.execute(
+            poll_votes.delete().where(poll_votes.c.session_id == session.id, poll_votes.c.poll_id.in_(polls))
+        )
+        removed = connection.execute(messages.delete().where(*ours)).rowcount
+        connection.execute(chats.delete().where(chats.c.session_id == session.id, chats.c.jid == name))
+    return removed
+
+
+def _row_number(connection: sa.Connection, session: Row, before: str) -> int:
+    """The row that `before` names: by its number, or as a message's id."""
+    if before.isdigit() and len(before) < 19:
+        return int(before)
+    found = connection.execute(
+        sa.select(messages.c.id).where(messages.c.session_id == session.id, messages.c.message_id == before)
+    ).scalar()
+    if found is None:
+        raise InvalidInput(f"before: mensagem {before} não encontrada")
+    return int(found)
+
+
+def _describe(row: Row) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "sessao_id": row.session_id,
+        "mensagem_id": row.message_id,
+        "remoteJid": row.chat,
+        "fromMe": bool(row.from_me),
+        "isgrupo": bool(row.is_group),
+        "participant": row.sender if row.is_group else None,
+        "tipo_mensagem": row.type,
+        "conteudo_mensagem": json.loads(row.content),
+        "timestamp": row.timestamp,
+        "status": row.status,
+        "created_at": iso(row.created_at),
+        "editedAt": iso(row.edited_at) if row.edited_at else None,
+        "revokedAt": iso(row.revoked_at) if row.revoked_at else None,
+    }
+
+
+def _describe_chat(row: Row) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "sessao_id": row.session_id,
+        "jid": row.jid,
+        "nome": row.name,
+        "eh_grupo": bool(row.is_group),
+        "mensagens_nao_lidas": row.unread,
+        "ultima_mensagem": row.last_message_at or None,
+        "arquivado": bool(row.archived),
+        "fixado": bool(row.pinned),
+        "silenciado_ate": row.muted_until,
+        "created_at": iso(row.created_at),
+        "updated_at": iso(row.updated_at),
+    }

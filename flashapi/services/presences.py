@@ -1,0 +1,64 @@
+"""What others may see of a session, and what it wants to see of them: typing, read messages, presence."""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from flashapi.dispatch import Action
+from flashapi.errors import NotFound, SessionNotConnected
+from flashapi.models.messages import messages
+from flashapi.models.sessions import State
+from flashapi.services import history
+from flashapi.services.backend import Backend, request_id
+from flashapi.services.sessions import Row
+from flashapi.services.states import look_at
+
+UNREAD_AT_MOST = 100
+"""Receipts for so many messages suffice: WhatsApp clears the chat's counter with the newest."""
+
+
+def ask(backend: Backend, session: Row, action: Action, **keywords: Any) -> Any:
+    """Ask the session's worker. Raises SessionNotConnected where it can only fail."""
+    if look_at(backend, session).state is not State.CONNECTED:
+        raise SessionNotConnected()
+    return backend.dispatcher.ask(
+        session.mode, session.shard, session.id, action, request_id=request_id(), **keywords
+    )
+
+
+def type_in(backend: Backend, session: Row, *, to: str, typing: bool, recording: bool) -> None:
+    """Show, or no longer show, that the session types or records."""
+    state = "paused" if not typing else "recording" if recording else "composing"
+    ask(backend, session, Action.SHOW_TYPING, to=to, state=state)
+
+
+def mark_read(backend: Backend, session: Row, *, jid: str, message_id: str | None) -> None:
+    """Tell the senders that a message, or everything unread in a chat, has been read. Raises NotFound."""
+    chat = history.chat_name(jid)
+    if message_id is not None:
+        found = history.find(backend, session, message_id)
+        if found is None:
+            raise NotFound(history.NO_MESSAGE)
+        chat, unread = found.chat, [found]
+    else:
+        unread = _unread(backend, session, chat)
+    by_sender: dict[str, list[str]] = {}
+    for row in unread:
+        by_sender.setdefault(row.sender, []).append(row.message_id)
+    ask(backend, session, Action.MARK_READ, chat=chat, by_sender=by_sender)
+
+
+def subscribe(backend: Backend, session: Row, *, jid: str) -> None:
+    """Ask WhatsApp to tell when somebody comes and goes, until the session's connection ends."""
+    ask(backend, session, Action.SUBSCRIBE_PRESENCE, to=jid)
+
+
+def _unread(backend: Backend, session: Row, chat: str) -> list[Row]:
+    with backend.connections.reading() as connection:
+        found = connection.execute(
+            sa.select(messages.c.sender, messages.c.message_id, messages.c.status)
+            .where(messages.c.session_id == session.id, messages.c.chat == chat, messages.c.from_me.is_(False))
+            .order_by(messages.c.id.desc())
+            .limit(UNREAD_AT_MOST)
+        ).all()
+    return [row for row in reversed(found) if row.status == "received"]

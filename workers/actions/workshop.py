@@ -1,0 +1,47 @@
+"""What the builders of messages may use: the client's calls, and the session's stored messages."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message
+
+from flashapi.connections import Connections
+from flashapi.errors import NotFound
+from flashapi.models.messages import messages
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A stored message, with WhatsApp's own protobuf."""
+
+    id: str
+    chat: str
+    sender: str
+    from_me: bool
+    kind: str
+    message: Message
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Handed to each builder for one send."""
+
+    session_id: str
+    connections: Connections
+    call: Callable[..., Any]
+
+    def stored(self, message_id: str) -> Stored:
+        """The newest stored message with this id. Raises NotFound."""
+        with self.connections.reading() as connection:
+            row = connection.execute(
+                sa.select(messages)
+                .where(messages.c.session_id == self.session_id, messages.c.message_id == message_id)
+                .order_by(messages.c.id.desc())
+                .limit(1)
+            ).first()
+        if row is None:
+            raise NotFound("Mensagem não encontrada")
+        message = Message.FromString(row.raw)
+        return Stored(row.message_id, row.chat, row.sender, bool(row.from_me), row.type, message)
