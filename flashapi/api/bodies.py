@@ -8,7 +8,7 @@ from flask import Request
 from marshmallow import EXCLUDE, Schema, ValidationError
 from webargs.flaskparser import FlaskParser
 
-from flashapi.errors import InvalidInput
+from flashapi.errors import InvalidInput, TooLarge
 from flashapi.schemas.fields import Sentence
 
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
@@ -21,6 +21,9 @@ class BodyParser(FlaskParser):
     DEFAULT_UNKNOWN_BY_LOCATION = {**FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION, "json": EXCLUDE}
 
     def load_json(self, req: Request, schema: Schema) -> Any:
+        limit = req.max_content_length
+        if req.content_length is None and limit is not None and len(req.get_data()) >= limit:
+            raise TooLarge()  # a chunked body that long has been cut off at the limit, silently
         if req.mimetype == "application/json" or req.mimetype.endswith("+json"):
             return _json_object(req.get_data())
         if req.mimetype in FORMS:
