@@ -92,3 +92,12 @@ def test_security_headers_are_on_every_answer(charlie: Caller) -> None:
         assert headers["X-Frame-Options"] == "SAMEORIGIN"
         assert "script-src 'self'" in headers["Content-Security-Policy"]
         assert "Strict-Transport-Security" not in headers  # plain HTTP here
+
+
+def test_a_chunked_body_over_the_limit_is_413(root: Caller) -> None:
+    chunked = {"wsgi.input_terminated": True, "CONTENT_LENGTH": None, "HTTP_TRANSFER_ENCODING": "chunked"}
+    body = b'{"nome_sessao": "x' + b" " * (10 * 1024 * 1024) + b'"}'
+    answer = root.post(
+        "/api/session/create_sessao", data=body, content_type="application/json", environ_overrides=chunked
+    )
+    assert answer.status_code == 413
