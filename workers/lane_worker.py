@@ -118,7 +118,7 @@ class LaneWorker(SimpleWorker):
         What had not started goes back to the front of the queue, in its order; what had is answered as unknown.
         """
         taken = self.connection.lrange(self._queue.intermediate_queue_key, 0, -1)
-        for raw in taken:  # BLMOVE pushes left, so the list runs from newest to oldest
+        for raw in reversed(taken):  # the list runs from oldest to newest; each goes in front of the one before
             job_id = as_text(raw)
             started = self.connection.hget(Job.key_for(job_id), STARTED)
             if started:

@@ -1,0 +1,128 @@
+"""The outbox's rows: which is next, and that every step is taken once."""
+
+from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message
+
+from flashapi.connections import Connections
+from flashapi.errors import NotRegistered, NoWorker, OutcomeUnknown
+from flashapi.events import MessageStatus
+from flashapi.models.base import now_ms
+from flashapi.models.messages import messages
+from flashapi.models.outbox import outbox
+from tests.workers.rows import add_send, add_session
+from workers import outbox_rows as rows
+from workers.outbox_rows import Row
+from workers.store_inbound import EarlyReceipts
+
+
+def head(connections: Connections, session_id: str) -> Row | None:
+    with connections.reading() as connection:
+        return rows.next_row(connection, session_id)
+
+
+def state(connections: Connections, row: int) -> str:
+    with connections.reading() as connection:
+        return str(connection.execute(outbox.select().where(outbox.c.id == row)).one().state)
+
+
+def test_direct_sends_go_first_then_priority_then_age(connections: Connections, session_id: str) -> None:
+    old, important = add_send(connections, session_id), add_send(connections, session_id, priority=5)
+    direct = add_send(connections, session_id, direct=True)
+    add_send(connections, session_id, direct=True, due_at=now_ms() + 60_000)
+    add_send(connections, add_session(connections), direct=True)  # another session's
+    order = []
+    while (row := head(connections, session_id)) is not None:
+        order.append(row.id)
+        assert rows.claim(connections, row, epoch=1)
+    assert order == [direct, important, old]
+
+
+def test_a_row_is_claimed_once(connections: Connections, session_id: str) -> None:
+    add_send(connections, session_id)
+    row = head(connections, session_id)
+    assert row is not None
+    assert rows.claim(connections, row, epoch=1)
+    assert not rows.claim(connections, row, epoch=2)
+
+
+def test_rows_a_dead_owner_was_sending_become_uncertain(connections: Connections, session_id: str) -> None:
+    number = add_send(connections, session_id)
+    waiting = add_send(connections, session_id)
+    row = head(connections, session_id)
+    assert row is not None and rows.claim(connections, row, epoch=1)
+    assert rows.recover(connections, [session_id], epoch=1) == 0  # its own
+    assert rows.recover(connections, [session_id], epoch=2) == 1
+    assert state(connections, number) == "uncertain"
+    assert state(connections, waiting) == "queued"
+    outcome = rows.outcomes(connections, session_id, [number, waiting])
+    assert list(outcome) == [number]
+    assert isinstance(outcome[number], OutcomeUnknown)
+    assert outcome[number].details["reference"] == str(number)  # type: ignore[union-attr]
+
+
+def test_a_paused_owner_can_no_longer_give_its_row_back(connections: Connections, session_id: str) -> None:
+    add_send(connections, session_id)
+    row = head(connections, session_id)
+    assert row is not None and rows.claim(connections, row, epoch=1)
+    rows.recover(connections, [session_id], epoch=2)
+    assert not rows.unclaim(connections, row, epoch=1)
+    assert not rows.mark_failed(connections, row, 1, NotRegistered())
+    assert state(connections, row.id) == "uncertain"
+
+
+def test_failures_are_told_as_they_were(connections: Connections, session_id: str) -> None:
+    add_send(connections, session_id, direct=True)
+    row = head(connections, session_id)
+    assert row is not None
+    rows.mark_failed(connections, row, 1, NotRegistered("O número 1 não existe", field="to"))
+    (outcome,) = rows.outcomes(connections, session_id, [row.id]).values()
+    assert isinstance(outcome, NotRegistered)
+    assert (outcome.message, outcome.details) == ("O número 1 não existe", {"field": "to"})
+
+
+def test_a_cancelled_row_was_not_done(connections: Connections, session_id: str) -> None:
+    row = add_send(connections, session_id, state="cancelled")
+    assert isinstance(rows.outcomes(connections, session_id, [row])[row], NoWorker)
+
+
+def test_a_sent_row_is_a_message_and_an_event_in_one(connections: Connections, session_id: str) -> None:
+    sent = send(connections, session_id, EarlyReceipts())
+    assert rows.outcomes(connections, session_id, [sent.id])[sent.id] == {
+        "row": sent.id,
+        "chat": "5511987654321@s.whatsapp.net",
+        "message_id": "3EB0A",
+        "timestamp": 1_795_000_000,
+    }
+    with connections.reading() as connection:
+        message = connection.execute(messages.select()).one()
+    assert (message.message_id, message.from_me, message.status) == ("3EB0A", True, "sent")
+    assert Message.FromString(message.raw).conversation == "oi"
+
+
+def test_a_receipt_faster_than_the_send_is_not_forgotten(connections: Connections, session_id: str) -> None:
+    from workers.journal import Entry, Segment
+
+    early = EarlyReceipts()
+    receipt = Entry(session_id, 18, b"", Segment.__new__(Segment))
+    assert early.note(receipt, "3EB0A", MessageStatus.DELIVERED)
+    send(connections, session_id, early)
+    with connections.reading() as connection:
+        assert connection.execute(messages.select()).one().status == "delivered"
+    assert early.known(session_id, "3EB0A") is None
+
+
+def send(connections: Connections, session_id: str, early: EarlyReceipts) -> Row:
+    add_send(connections, session_id)
+    row = head(connections, session_id)
+    assert row is not None and rows.claim(connections, row, epoch=1)
+    rows.mark_sent(
+        connections,
+        early,
+        row,
+        1,
+        chat="5511987654321@s.whatsapp.net",
+        sender="5511900000001@s.whatsapp.net",
+        message_id="3EB0A",
+        timestamp=1_795_000_000,
+        message=Message(conversation="oi"),
+    )
+    return row
