@@ -1,4 +1,4 @@
-"""What the session's chats have come to, kept up with every message, and who has voted for what."""
+"""What the session's chats have come to, kept up with every message; who has voted for what; who has called."""
 
 import sqlalchemy as sa
 
@@ -38,3 +38,19 @@ poll_votes = sa.Table(
     **OPTIONS,
 )
 """The latest vote of each voter."""
+
+calls = sa.Table(
+    "calls",
+    metadata,
+    sa.Column("id", RowId, primary_key=True, autoincrement=True),
+    sa.Column("session_id", sa.String(36), nullable=False),
+    sa.Column("call_id", sa.String(128), nullable=False),
+    sa.Column("caller", sa.String(128), nullable=False),
+    sa.Column("status", sa.String(12), nullable=False),  # offer | accept | reject | terminate
+    sa.Column("is_video", sa.Boolean, nullable=False, default=False),
+    sa.Column("is_group", sa.Boolean, nullable=False, default=False),
+    sa.Column("created_at", Millis, nullable=False),
+    sa.UniqueConstraint("session_id", "call_id"),
+    **OPTIONS,
+)
+"""How far each call has come, so that nothing is told of it twice."""

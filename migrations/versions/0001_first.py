@@ -25,6 +25,20 @@ OPTIONS: dict[str, Any] = {
 def upgrade() -> None:
     """Create the tables."""
     op.create_table(
+        "calls",
+        sa.Column("id", ROW_ID, autoincrement=True, nullable=False),
+        sa.Column("session_id", sa.String(36), nullable=False),
+        sa.Column("call_id", sa.String(128), nullable=False),
+        sa.Column("caller", sa.String(128), nullable=False),
+        sa.Column("status", sa.String(12), nullable=False),
+        sa.Column("is_video", sa.Boolean(), nullable=False),
+        sa.Column("is_group", sa.Boolean(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_calls"),
+        sa.UniqueConstraint("session_id", "call_id", name="uq_calls_session_id_call_id"),
+        **OPTIONS,
+    )
+    op.create_table(
         "chats",
         sa.Column("id", ROW_ID, autoincrement=True, nullable=False),
         sa.Column("session_id", sa.String(36), nullable=False),
@@ -264,5 +278,5 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Drop the tables."""
     tables = ("sessions", "poll_votes", "outbox", "numbers", "messages", "installation", "events", "endpoints")
-    for table in (*tables, "groups", "deliveries", "contacts", "chats"):
+    for table in (*tables, "groups", "deliveries", "contacts", "chats", "calls"):
         op.drop_table(table)
