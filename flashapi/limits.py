@@ -6,7 +6,7 @@ Wrong keys are counted per address, more strictly. Redis being away moves the co
 import math
 import time
 from dataclasses import dataclass
-from typing import ClassVar, NoReturn
+from typing import ClassVar, NoReturn, TypeVar
 
 import redis
 import structlog
@@ -19,11 +19,13 @@ from flashapi.settings import UNENFORCED_RATE_LIMIT, Settings
 
 log = structlog.get_logger()
 
+T = TypeVar("T")
+
 WRONG_KEYS = 30
 WRONG_KEYS_WINDOW_SECONDS = 60
 REDIS_PAUSE_SECONDS = 2.0
 """How long Redis is left alone after it failed to answer."""
-KNOWN_KEYS = 10_000
+REMEMBERED = 10_000
 EXEMPT_BLUEPRINTS = frozenset({"health", "docs", "api-docs"})
 
 
@@ -83,16 +85,14 @@ class Limiter:
 
     def know(self, key: str) -> None:
         """Remember a right key, so that its holder isn't shut out for what others do from the same address."""
-        self.known[digest(key)] = None
-        while len(self.known) > KNOWN_KEYS:
-            self.known.pop(next(iter(self.known)), None)
+        _keep(self.known, digest(key), None)
 
     def refuse_key(self, refusal: Unauthorized) -> NoReturn:
         """Raise the refusal, or TooManyRequests for an address that has tried too many wrong keys."""
         address = _address()
         window = self.count(f"wrong/{address}", WRONG_KEYS, WRONG_KEYS_WINDOW_SECONDS)
         if window.used > window.limit:
-            self.shut_out[address] = window.ends
+            _keep(self.shut_out, address, window.ends)
             raise TooManyRequests(retry_after=window.seconds_left)
         raise refusal
 
@@ -120,6 +120,13 @@ class Limiter:
         if left > 0:
             raise TooManyRequests(retry_after=math.ceil(left))
         self.shut_out.pop(address, None)
+
+
+def _keep(kept: dict[str, T], name: str, value: T) -> None:
+    """Remember something in this process, at the cost of the oldest when there is too much."""
+    kept[name] = value
+    while len(kept) > REMEMBERED:
+        kept.pop(next(iter(kept)), None)
 
 
 def add_headers(response: Response) -> Response:
