@@ -16,14 +16,16 @@ from typing import Any
 
 _out = os.fdopen(os.dup(1), "w", buffering=1)
 os.dup2(2, 1)
-os.environ["SSL_CERT_FILE"] = os.devnull  # nothing is fetched over TLS; Go copies the environment when it is loaded
+# Go copies the environment when it is loaded; the network's media server has a certificate of the network's own.
+os.environ["SSL_CERT_FILE"] = os.path.join(os.path.dirname(sys.argv[1]), "ca-bundle.pem")
 sys.path.insert(0, sys.argv[1])
 
+from client_addresses import jid_of, text_of  # noqa: E402  the path above decides which neonize this takes
+from client_groups import GROUP_READERS, GroupCommands  # noqa: E402
 from neonize import client as neonize_client  # noqa: E402  the path above decides which copy this is
 from neonize import events  # noqa: E402
-from neonize.proto import Neonize_pb2 as proto  # noqa: E402
 from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message  # noqa: E402
-from neonize.utils.enum import ChatPresence, ChatPresenceMedia, Presence, ReceiptType  # noqa: E402
+from neonize.utils.enum import ChatPresence, ChatPresenceMedia, MediaType, Presence, ReceiptType  # noqa: E402
 
 _lock = threading.Lock()
 
@@ -33,17 +35,7 @@ def tell(**fields: Any) -> None:
         _out.write(json.dumps(fields) + "\n")
 
 
-def jid_of(text: str) -> Any:
-    user, _, server = text.partition("@")
-    return proto.JID(User=user, Server=server or "s.whatsapp.net", Device=0, RawAgent=0, Integrator=0, IsEmpty=False)
-
-
-def text_of(jid: Any) -> str:
-    device = f":{jid.Device}" if jid.Device else ""
-    return f"{jid.User}{device}@{jid.Server}"
-
-
-class Session:
+class Session(GroupCommands):
     """One NewClient and the commands that can be given to it."""
 
     def __init__(self, store: str, uuid: str) -> None:
@@ -81,6 +73,11 @@ class Session:
         start = time.monotonic()
         sent = self.client.send_message(jid_of(to), Message(conversation=text))
         return {"id": sent.ID, "timestamp": sent.Timestamp, "seconds": time.monotonic() - start}
+
+    def upload(self, path: str, kind: str) -> dict[str, Any]:
+        with open(path, "rb") as file:
+            sent = self.client.upload(file.read(), MediaType[kind])
+        return {"url": sent.url, "direct_path": sent.DirectPath, "size": sent.FileLength}
 
     def is_on_whatsapp(self, number: str) -> list[dict[str, Any]]:
         found = self.client.is_on_whatsapp(number)
@@ -123,7 +120,7 @@ def read_message(event: Any) -> dict[str, Any]:
     }
 
 
-READERS: dict[str, Callable[[Any], dict[str, Any]]] = {
+READERS: dict[str, Callable[[Any], dict[str, Any]]] = GROUP_READERS | {
     "PairStatus": lambda event: {"jid": text_of(event.ID)},
     "Connected": lambda event: {},
     "Disconnected": lambda event: {},
@@ -137,8 +134,14 @@ READERS: dict[str, Callable[[Any], dict[str, Any]]] = {
         "ids": list(event.MessageIDs),
         "type": event.Type,
         "chat": text_of(event.MessageSource.Chat),
+        "sender": text_of(event.MessageSource.Sender),
+        "sender_alt": text_of(event.MessageSource.SenderAlt),
     },
-    "ChatPresence": lambda event: {"chat": text_of(event.MessageSource.Chat), "state": event.State},
+    "ChatPresence": lambda event: {
+        "chat": text_of(event.MessageSource.Chat),
+        "sender": text_of(event.MessageSource.Sender),
+        "state": event.State,
+    },
     "Presence": lambda event: {
         "from": text_of(event.From),
         "unavailable": event.Unavailable,

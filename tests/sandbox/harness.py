@@ -8,11 +8,13 @@ import os
 import queue
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -201,6 +203,14 @@ class ClientProcess:
             for line in lines:
                 self._inbox.put(json.loads(line))
         self._inbox.put({"ended": True})
+
+
+def waiting_stanzas(network: NetworkProcess, number: str) -> int:
+    """How many stanzas the network keeps because no device has acknowledged them."""
+    path = network.data_dir / "sandbox" / "network.sqlite3"
+    with closing(sqlite3.connect(path)) as database:
+        query = "SELECT count(*) FROM stanzas WHERE account = ?"
+        return int(database.execute(query, (number,)).fetchone()[0])
 
 
 def wait_until(look: Callable[[], T | None], what: str, patience: float = PATIENCE) -> T:

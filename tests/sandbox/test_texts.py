@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
-
 import pytest
 
 from tests.sandbox.conftest import NewPhone, NewSession
-from tests.sandbox.harness import NetworkProcess, wait_until
+from tests.sandbox.harness import NetworkProcess, wait_until, waiting_stanzas
 
 DELIVERED, READ = 1, 4  # neonize's numbers of the receipt types
-
-
-def waiting_stanzas(network: NetworkProcess, number: str) -> int:
-    """How many stanzas the network keeps because no device has acknowledged them."""
-    path = network.data_dir / "sandbox" / "network.sqlite3"
-    with closing(sqlite3.connect(path)) as database:
-        query = "SELECT count(*) FROM stanzas WHERE account = ?"
-        return int(database.execute(query, (number,)).fetchone()[0])
 
 
 def test_a_text_reaches_a_phone_and_is_acknowledged(
