@@ -138,6 +138,7 @@ class GroupPhones:
         if message.HasField("senderKeyDistributionMessage"):
             distribution = message.senderKeyDistributionMessage.axolotlSenderKeyDistributionMessage
             keys.learn(str(group.jid), address, distribution)
+            message.ClearField("senderKeyDistributionMessage")
         return message
 
     def _ask_again(
