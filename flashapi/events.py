@@ -3,7 +3,8 @@
 `data()` gives the contract's JSON for WebSocket frames and webhooks alike; strings appear only here.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar
 
@@ -20,6 +21,10 @@ class EventType(StrEnum):
     CONTACTS_UPDATE = "contacts_update"
     GROUPS_UPDATE = "groups_update"
     GROUP_PARTICIPANTS_UPDATE = "group_participants_update"
+    MESSAGE_UNDECRYPTABLE = "message_undecryptable"
+    CHATS_UPDATE = "chats_update"
+    CALL = "call"
+    MESSAGING_HISTORY_SET = "messaging_history_set"
 
 
 class MessageStatus(StrEnum):
@@ -112,6 +117,10 @@ class MessageReceived(Event):
     kind: str
     content: str
     message: dict[str, Any]
+    details: Mapping[str, Any] = field(default_factory=dict)
+    """What is particular to its kind, what it quotes and mentions; flat beside the contract's fields."""
+    recovered: bool = False
+    """Whether it was told of before as undecryptable."""
     raw: bytes = b""
     """WhatsApp's protobuf, kept with the message; not part of the event's JSON."""
 
@@ -127,6 +136,8 @@ class MessageReceived(Event):
             "pushName": self.push_name,
             "sender": self.sender.jid,
             "senderLid": self.sender.lid,
+            **self.details,
+            **({"recovered": True} if self.recovered else {}),
             "message": self.web_message(),
         }
 
