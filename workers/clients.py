@@ -50,6 +50,9 @@ SUBSCRIBED: tuple[type[Any], ...] = (
     wire.ChatPresence,
     wire.Presence,
     wire.UndecryptableMessage,
+    wire.JoinedGroup,
+    wire.GroupInfoEvent,
+    wire.Picture,
 )
 CODES: dict[type[Any], int] = {kind: EVENT_TO_INT[kind] for kind in SUBSCRIBED}
 

@@ -13,7 +13,9 @@ from google.protobuf.message import DecodeError
 from flashapi import bus
 from flashapi.connections import Connections
 from flashapi.errors import DatabaseUnavailable
+from workers.addressing import Asks
 from workers.journal import Entry, Journal, Orphan
+from workers.store_groups import introduce_people
 from workers.store_inbound import EarlyReceipts, Stored, Unreadable, store_entry
 
 log = structlog.get_logger()
@@ -41,9 +43,9 @@ class Inbound:
         for thread in self._threads:
             thread.start()
 
-    def receive(self, session_id: str, code: int, raw: bytes) -> None:
+    def receive(self, session_id: str, code: int, raw: bytes, client: Asks | None = None) -> None:
         """Take an event that must not be lost. Called by Go's callback: it is on disk when this returns."""
-        self._line_of(session_id).put(self._journal.append(session_id, code, raw))
+        self._line_of(session_id).put(self._journal.append(session_id, code, raw, client))
 
     def then(self, session_id: str, work: Work) -> None:
         """Do `work` after everything received for the session so far. It must retry outages itself (`persistently`)."""
@@ -93,6 +95,7 @@ class Inbound:
         entries = list(entries)
         if not entries:
             return
+        persistently(lambda: introduce_people(self._connections, entries))
         stored = persistently(lambda: self._store_once(entries))
         bus.announce(self._connections.redis, [event for each in stored for event in each.recorded])
 

@@ -15,8 +15,12 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
+
+if TYPE_CHECKING:
+    from workers.addressing import Asks
 
 log = structlog.get_logger()
 
@@ -42,6 +46,8 @@ class Entry:
     code: int
     raw: bytes
     segment: Segment
+    client: "Asks | None" = None
+    """The client that received it, while it runs: none after a replay."""
 
 
 class Journal:
@@ -57,7 +63,7 @@ class Journal:
         self._file = -1
         self._segment: Segment | None = None
 
-    def append(self, session_id: str, code: int, raw: bytes) -> Entry:
+    def append(self, session_id: str, code: int, raw: bytes, client: "Asks | None" = None) -> Entry:
         """Write an event; when this returns it survives the process."""
         record = _pack(session_id, code, raw)
         with self._lock:
@@ -67,7 +73,7 @@ class Journal:
             os.write(self._file, record)
             segment.size += len(record)
             segment.open += 1
-        return Entry(session_id, code, raw, segment)
+        return Entry(session_id, code, raw, segment, client)
 
     def done(self, entry: Entry) -> None:
         """The event is in the database; the last one of a segment removes or empties its file."""

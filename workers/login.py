@@ -17,7 +17,15 @@ from workers.inbound import Inbound
 
 log = structlog.get_logger()
 
-KEPT = frozenset(CODES[kind] for kind in (wire.Message, wire.Receipt, wire.UndecryptableMessage))
+_KEPT_KINDS = (
+    wire.Message,
+    wire.Receipt,
+    wire.UndecryptableMessage,
+    wire.JoinedGroup,
+    wire.GroupInfoEvent,
+    wire.Picture,
+)
+KEPT = frozenset(CODES[kind] for kind in _KEPT_KINDS)
 """What goes through the journal. The rest is about this moment only."""
 
 
@@ -94,7 +102,7 @@ class Login:
     def on_event(self, code: int, raw: bytes) -> None:
         """Journal what must not be lost; anything else waits its turn behind it."""
         if code in KEPT:
-            self._inbound.receive(self._session_id, code, raw)
+            self._inbound.receive(self._session_id, code, raw, self.client)
         elif code == OWN_DEVICE:
             self.device = wire.Device.FromString(raw)
         else:

@@ -10,12 +10,12 @@ import sqlalchemy as sa
 from neonize.proto import Neonize_pb2 as wire
 
 from flashapi import bus
-from flashapi.events import Event, MessageReceived, MessageStatus, MessageUpdate
+from flashapi.events import ContactsUpdate, Event, MessageReceived, MessageStatus, MessageUpdate
 from flashapi.models.base import now_ms
 from flashapi.models.installation import numbers
 from flashapi.models.messages import messages
 from flashapi.models.sessions import Wanted, sessions
-from workers import from_whatsapp
+from workers import contact_rows, from_whatsapp, people, store_groups
 from workers.clients import CODES
 from workers.journal import Entry
 
@@ -75,6 +75,8 @@ def store_entry(connection: sa.Connection, early: EarlyReceipts, entry: Entry) -
         return _store_messages(connection, session, from_whatsapp.message_events(entry.raw))
     if entry.code == CODES[wire.Receipt]:
         return _store_receipt(connection, early, session, entry)
+    if entry.code in store_groups.CODES_OF_GROUPS:
+        return Stored(store_groups.store(connection, session, entry))
     if entry.code == CODES[wire.UndecryptableMessage]:
         return Stored()  # WhatsApp resends it after neonize's retry receipt
     raise Unreadable(f"code {entry.code}")
@@ -153,8 +155,21 @@ def _store_messages(connection: sa.Connection, session: Any, events: list[Event]
         )
         if added:
             stored.recorded.append(bus.record(connection, session.id, session.name, event))
+            stored.recorded += _meet_sender(connection, session, event)
             _touch(connection, session)
     return stored
+
+
+def _meet_sender(connection: sa.Connection, session: Any, message: MessageReceived) -> list[bus.Recorded]:
+    """Keep both names of whoever wrote, and what they call themselves."""
+    who = message.sender
+    people.learn(connection, session.mode, [who])
+    if message.from_me or not who.preferred:
+        return []
+    if not contact_rows.note(connection, session.id, who, push_name=message.push_name):
+        return []
+    update = ContactsUpdate(person=who, changes={"notify": message.push_name})
+    return [bus.record(connection, session.id, session.name, update)]
 
 
 def _store_receipt(connection: sa.Connection, early: EarlyReceipts, session: Any, entry: Entry) -> Stored:
