@@ -14,6 +14,8 @@ from pathlib import Path
 
 import structlog
 
+from sandbox.arrivals import Arrivals
+from sandbox.certificates import serve_tls
 from sandbox.client_patch import announce, patch_client
 from sandbox.control import Control
 from sandbox.fault_operations import FaultOperations
@@ -21,10 +23,13 @@ from sandbox.group_operations import GroupOperations
 from sandbox.group_phones import GroupPhones
 from sandbox.inbox import Inbox
 from sandbox.linking import Linking
+from sandbox.media_files import MediaFiles
+from sandbox.media_server import MediaServer
 from sandbox.network import Network
 from sandbox.noise import ServerIdentity
 from sandbox.operations import PhoneOperations
 from sandbox.phones import Phones
+from sandbox.pictures import Pictures
 from sandbox.presences import Presences
 from sandbox.server import Gateway
 from sandbox.store import Store
@@ -43,7 +48,11 @@ async def run(folder: Path) -> None:
     store = Store(folder / "network.sqlite3")
     identity = load_identity(store)
     network = Network.load(store)
-    phones = Phones(network, Inbox(store.connection))
+    files = MediaFiles(folder / "media")
+    arrivals = Arrivals(network, Inbox(store.connection), files)
+    phones = Phones(network, arrivals)
+    media = MediaServer(network, files, Pictures(store.connection))
+    media_listener = await media.listen(serve_tls(store, folder))
     linking, presences = Linking(network), Presences(network)
     gateway = Gateway(network, linking, presences, identity)
     server, port = await gateway.listen()
@@ -61,10 +70,13 @@ async def run(folder: Path) -> None:
     (client_folder / "ready").unlink(missing_ok=True)
     control.close()
     server.close(close_connections=False)
+    media_listener.close()
     gateway.cut_all()
+    media.cut_all()
     try:
         async with asyncio.timeout(FAREWELL_SECONDS):
             await server.wait_closed()
+            await arrivals.settle()
     except TimeoutError:
         log.warning("connections_left", count=len(gateway.connections))
     store.close()

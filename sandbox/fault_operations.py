@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 
 from sandbox.connection import Connection
@@ -16,8 +17,9 @@ from sandbox.sessions import OUTDATED
 from sandbox.stanzas import failure, stream_error
 from sandbox.wire import Node
 
+HTTP_ERRORS = {status.value for status in HTTPStatus if status >= 400}
 EVERYBODY = (None, "*")
-FOR_EVERYBODY = {"down", "blackhole", "slow"}  # the kinds that the whole network can have
+FOR_EVERYBODY = {"down", "blackhole", "slow", "media"}  # the kinds that the whole network can have
 
 
 class FaultOperations:
@@ -35,6 +37,7 @@ class FaultOperations:
             "lost_ack": self._lose_acks,
             "replaced": self._replace,
             "outdated": self._outdate,
+            "media": self._fail_media,
         }
 
     def by_name(self) -> dict[str, Operation]:
@@ -83,6 +86,12 @@ class FaultOperations:
     def _outdate(self, scope: Scope, params: Params) -> None:
         self.network.faults.outdate(str(scope))
         self._say_goodbye(scope, failure(OUTDATED))
+
+    def _fail_media(self, scope: Scope, params: Params) -> None:
+        code = int(amount(params, "code"))
+        if code not in HTTP_ERRORS:
+            raise Refusal(400, "O campo code deve ser um erro HTTP conhecido, de 400 a 599.")
+        self.network.faults.fail_media(scope, code, int(amount(params, "count", 1)))
 
     def _say_goodbye(self, scope: Scope, last: Node) -> None:
         for connection in self._connections(scope):

@@ -27,6 +27,8 @@ class Trouble:
     nacks_left: int = 0
     lost_acks_left: int = 0
     outdated: bool = False
+    media_code: int = 0
+    media_errors_left: int = 0
 
 
 @dataclass(slots=True)
@@ -58,6 +60,10 @@ class Faults:
     def lose_acks(self, number: str, count: int) -> None:
         self._troubles[number].lost_acks_left = count
 
+    def fail_media(self, scope: Scope, code: int, count: int) -> None:
+        trouble = self._troubles[scope]
+        trouble.media_code, trouble.media_errors_left = code, count
+
     def outdate(self, number: str) -> None:
         self._troubles[number].outdated = True
 
@@ -86,6 +92,14 @@ class Faults:
             return False
         trouble.lost_acks_left -= 1
         return True
+
+    def take_media_error(self, number: Scope) -> int:
+        """The HTTP status by which the next request to the media server is to fail; 0 for none. Counts down."""
+        for trouble in self._of(number):
+            if trouble.media_errors_left:
+                trouble.media_errors_left -= 1
+                return trouble.media_code
+        return 0
 
     async def pass_blackhole(self, number: Scope) -> None:
         """Return when no black hole covers the account."""

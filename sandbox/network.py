@@ -37,6 +37,9 @@ class Link:
     available: bool = False  # it has said that somebody is looking
 
 
+Answerer = Callable[[Link, Node], Node | None]
+
+
 @dataclass(slots=True)
 class Network:
     """State shared by everything that handles stanzas. All of it runs in one event loop, so nothing is locked."""
@@ -49,6 +52,8 @@ class Network:
     links: dict[DeviceKey, Link] = field(default_factory=dict)
     # Who has asked for the devices of an account: they cache the list and are told when it changes.
     watchers: dict[str, set[DeviceKey]] = field(default_factory=dict)
+    # Who answers questions of devices besides queries.py, by namespace and subject.
+    answerers: dict[tuple[str, str], Answerer] = field(default_factory=dict)
     # What the phones do, set by them.
     on_active: Callable[[Link], None] = field(default=lambda link: None)
     deliver_to_phone: Callable[[Account, Node], None] = field(default=lambda account, node: None)

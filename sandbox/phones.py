@@ -10,8 +10,8 @@ import structlog
 from sandbox import messages
 from sandbox.accounts import Account
 from sandbox.activity import Activity, receipt_ids
-from sandbox.descriptions import describe
-from sandbox.inbox import Envelope, Inbox
+from sandbox.arrivals import Arrivals
+from sandbox.inbox import Envelope
 from sandbox.jid import JID
 from sandbox.network import Link, Network
 from sandbox.prekeys import take_bundle
@@ -30,9 +30,10 @@ log = structlog.get_logger()
 class Phones:
     """Every phone of the network. What reaches one is handled at once, in the turn of the event loop that brings it."""
 
-    def __init__(self, network: Network, inbox: Inbox) -> None:
+    def __init__(self, network: Network, arrivals: Arrivals) -> None:
         self.network = network
-        self.inbox = inbox
+        self.inbox = arrivals.inbox
+        self.show = arrivals.show
         self.activity = Activity()
         network.deliver_to_phone = self.receive
         network.on_active = self.welcome
@@ -98,12 +99,6 @@ class Phones:
         if marked:
             self._send_receipt(account, chat, marked, "read")
         return marked
-
-    def show(self, account: Account, envelope: Envelope, message: messages.Message, *, mine: bool) -> None:
-        """Put a decrypted message into the inbox, if there is anything to show; the phone's own is read already."""
-        content = describe(message)
-        if content is not None:
-            self.inbox.add(account.number, envelope, content, read=mine, message=messages.encode(message))
 
     def type(self, account: Account, to: Account, typing: bool) -> None:
         """Begin or stop typing."""

@@ -26,14 +26,16 @@ def handle_iq(network: Network, link: Link, query: Node) -> None:
     """Answer a question of a device; one nobody foresaw gets the error a real server gives."""
     if query.text("type") in ("result", "error"):
         return
-    subject = query.children[0].tag if query.children else ""
-    answerer = ANSWERERS.get((query.text("xmlns"), subject))
-    if query.text("xmlns") == "w:g2" and subject:
-        answerer = answer_groups
-    if answerer is None:
-        log.info("query_unknown", namespace=query.text("xmlns"), subject=subject, account=link.account.number)
-        link.connection.send(error(query, 501, "feature-not-implemented"))
-    elif answer := answerer(network, link, query):
+    namespace, subject = query.text("xmlns"), query.children[0].tag if query.children else ""
+    answerer = answer_groups if namespace == "w:g2" and subject else ANSWERERS.get((namespace, subject))
+    if registered := network.answerers.get((namespace, subject)):
+        answer = registered(link, query)
+    elif answerer:
+        answer = answerer(network, link, query)
+    else:
+        log.info("query_unknown", namespace=namespace, subject=subject, account=link.account.number)
+        answer = error(query, 501, "feature-not-implemented")
+    if answer:
         link.connection.send(answer)
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
-import random
 
 import structlog
 from websockets.asyncio.server import Server, ServerConnection, serve
@@ -15,12 +13,11 @@ from sandbox.connection import Connection, ConnectionLost
 from sandbox.linking import Linking
 from sandbox.network import Network
 from sandbox.noise import ServerIdentity
+from sandbox.ports import bind_kept_port
 from sandbox.presences import Presences
 from sandbox.sessions import serve_device
 
 HOST = "127.0.0.1"
-PORTS = range(20_000, 30_000)  # below those that systems hand out themselves: ours is still free after a restart
-BIND_SECONDS = 5
 MAX_FRAME = 1 << 24
 
 log = structlog.get_logger()
@@ -37,44 +34,28 @@ class Gateway:
         self.connections: set[Connection] = set()
 
     async def listen(self) -> tuple[Server, int]:
-        """Listen on the port of the last run or, when that stays taken, on another; returns the server and port."""
-        stored = self.network.store.setting("port")
-        ports = [int(stored)] if stored else []
-        for port in [*ports, *random.sample(PORTS, 20)]:
-            server = await self._bind(port, patience=BIND_SECONDS if port in ports else 0)
-            if server:
-                self.network.store.set_setting("port", str(port).encode())
-                return server, port
-        raise OSError(errno.EADDRINUSE, f"no free port between {PORTS.start} and {PORTS.stop}")
+        """Listen where the patched clients expect it; returns the server and its port. Raises OSError."""
+        return await bind_kept_port(self.network.store, "port", self._bind)
 
     def cut_all(self) -> None:
         """Reset every connection, known or not."""
         for connection in list(self.connections):
             connection.abort()
 
-    async def _bind(self, port: int, patience: float) -> Server | None:
-        deadline = asyncio.get_running_loop().time() + patience
-        while True:
-            try:
-                return await serve(
-                    self._accept,
-                    HOST,
-                    port,
-                    process_request=self._greet,
-                    compression=None,
-                    max_size=MAX_FRAME,
-                    open_timeout=None,
-                    ping_interval=None,
-                    close_timeout=1,
-                    server_header=None,
-                    logger=_quiet_logger(),
-                )
-            except OSError as error:
-                if error.errno != errno.EADDRINUSE:
-                    raise
-                if asyncio.get_running_loop().time() >= deadline:
-                    return None
-                await asyncio.sleep(0.2)
+    async def _bind(self, port: int) -> Server:
+        return await serve(
+            self._accept,
+            HOST,
+            port,
+            process_request=self._greet,
+            compression=None,
+            max_size=MAX_FRAME,
+            open_timeout=None,
+            ping_interval=None,
+            close_timeout=1,
+            server_header=None,
+            logger=_quiet_logger(),
+        )
 
     async def _greet(self, socket: ServerConnection, request: Request) -> Response | None:
         """Let the faults of the whole network strike before the first answer."""
