@@ -24,6 +24,8 @@ def load(sandbox_client: Path | None) -> None:
         if not (sandbox_client / "neonize" / "__init__.py").exists():
             raise ClientMissing(str(sandbox_client))
         sys.path.insert(0, str(sandbox_client))
+        # The sandbox's media server has a certificate of its own authority; Go reads this once, when it is loaded.
+        os.environ["SSL_CERT_FILE"] = str(sandbox_client.parent / "ca-bundle.pem")
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
     import neonize  # noqa: F401  # its import adds a handler of its own to the root logger
