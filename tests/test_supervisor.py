@@ -35,7 +35,7 @@ def make_installation(tmp_path: Path) -> Iterator[Callable[..., Installation]]:
 
 def test_sigterm_ends_everything_in_time(make_installation: Callable[..., Installation]) -> None:
     running = make_installation().start()
-    names = {"gunicorn", "workers webhooks", "workers sessions", "sandbox", "redis/redis.sock"}
+    names = {"gunicorn", "workers webhooks", "workers sessions", "sandbox", "redis.sock"}
     assert {name for name in names if running.pids(name)} == names
     assert running.stop() < STOPPED_WITHIN_SECONDS
     assert running.supervisor is not None and running.supervisor.returncode == 0
@@ -91,7 +91,7 @@ def test_a_data_dir_too_long_for_sockets_is_named(make_installation: Callable[..
     assert "too long for the Unix sockets" in refused.log_file.read_text()
 
 
-@pytest.mark.parametrize("name", ["gunicorn", "workers webhooks", "workers sessions", "redis/redis.sock", "sandbox"])
+@pytest.mark.parametrize("name", ["gunicorn", "workers webhooks", "workers sessions", "redis.sock", "sandbox"])
 def test_a_killed_process_comes_back(make_installation: Callable[..., Installation], name: str) -> None:
     running = make_installation().start()
     killed = running.kill(name)

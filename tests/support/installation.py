@@ -130,7 +130,9 @@ class Installation:
             if not entry.name.isdigit():
                 continue
             try:
-                if marker not in (entry / "environ").read_bytes().split(b"\0"):
+                # Redis overwrites its environment by its title, but works in its own folder.
+                home = (entry / "cwd").resolve()
+                if marker not in (entry / "environ").read_bytes().split(b"\0") and self.data_dir not in home.parents:
                     continue
                 command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
             except (FileNotFoundError, ProcessLookupError, PermissionError):
