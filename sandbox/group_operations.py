@@ -7,6 +7,11 @@ from typing import Any
 from sandbox.accounts import Account
 from sandbox.control import Operation
 from sandbox.group_changes import (
+    CONFLICT,
+    FORBIDDEN,
+    GONE,
+    NOT_ACCEPTABLE,
+    NOT_AUTHORIZED,
     LONGEST_DESCRIPTION,
     LONGEST_SUBJECT,
     MEMBER_ACTIONS,
@@ -54,14 +59,17 @@ ACTIONS = (
     *RULES,
 )
 
-# How the network's refusals read to the person at the phone; the code goes along as the status.
+# What the network's refusals are to the person at the phone: status and sentence, by the network's code.
 REFUSALS = {
-    401: "Só os administradores podem fazer isto neste grupo.",
-    403: "Só os administradores podem fazer isto neste grupo.",
-    406: f"O campo value não serve: um assunto tem de 1 a {LONGEST_SUBJECT} caracteres,"
-    f" uma descrição até {LONGEST_DESCRIPTION}, e um convite é o link do grupo.",
-    409: "O telefone já participa deste grupo.",
-    410: "O link de convite não vale mais.",
+    NOT_AUTHORIZED: (403, "Só os administradores podem fazer isto neste grupo."),
+    FORBIDDEN: (403, "Só os administradores podem fazer isto neste grupo."),
+    NOT_ACCEPTABLE: (
+        400,
+        f"O campo value não serve: um assunto tem de 1 a {LONGEST_SUBJECT} caracteres,"
+        f" uma descrição até {LONGEST_DESCRIPTION}, e um convite é o link do grupo.",
+    ),
+    CONFLICT: (409, "O telefone já participa deste grupo."),
+    GONE: (404, "O link de convite não vale mais."),
 }
 
 
@@ -101,7 +109,7 @@ class GroupOperations:
                 group = find_own_group(self.network, account, text(params, "group"))
                 results = self._change(account, group, action, params)
         except GroupRefusal as refusal:
-            raise Refusal(refusal.code, REFUSALS[refusal.code]) from refusal
+            raise Refusal(*REFUSALS[refusal.code]) from refusal
         return self._describe(group, account) | {"results": _describe_outcomes(results)}
 
     async def list_groups(self, params: Params) -> Params:

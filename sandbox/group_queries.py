@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sandbox.group_changes import (
+    FORBIDDEN,
     MEMBER_ACTIONS,
     GroupRefusal,
     Outcome,
@@ -157,7 +158,7 @@ def _use_invite(network: Network, link: Link, query: Node) -> Node:
 def _list_requests(network: Network, link: Link, query: Node) -> Node:
     group = find_group(network, link.account, query.jid("to"))
     if not group.is_admin(link.account):
-        raise GroupRefusal(403, "forbidden")
+        raise GroupRefusal(FORBIDDEN, "forbidden")
     waiting = []
     for number, since in group.requests.items():
         if account := network.directory.by_number(number):

@@ -8,13 +8,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from flashapi.errors import Conflict, FlashAPIError, InvalidInput, NotFound, OutcomeUnknown, Unavailable
+from flashapi.errors import Conflict, FlashAPIError, Forbidden, InvalidInput, NotFound, OutcomeUnknown, Unavailable
 from flashapi.services.backend import Backend
 
 SECONDS = 30.0
 """A scan waits until the client has confirmed the pairing."""
 SUN_PATH_LONGEST = 100
-ERRORS: dict[int, type[FlashAPIError]] = {400: InvalidInput, 404: NotFound, 409: Conflict, 504: OutcomeUnknown}
+ERRORS: dict[int, type[FlashAPIError]] = {
+    400: InvalidInput,
+    403: Forbidden,
+    404: NotFound,
+    409: Conflict,
+    504: OutcomeUnknown,
+}
 
 
 class SandboxUnavailable(Unavailable):
