@@ -24,11 +24,29 @@ NUDGE_WITHIN_MS = 60_000
 
 
 class Action(StrEnum):
-    """What a worker can be asked; each name is a function in `workers.actions`, but for the first two."""
+    """What a worker can be asked: the first two of its session, the others are questions in `workers.actions`."""
 
     NUDGE = "nudge"  # look at the session's wanted state now
     SEND = "send"  # look at the session's outbox now; with a row, answer its outcome
     CHECK_NUMBERS = "check_numbers"
+    SYNCHRONISE = "synchronise"
+    CONTACT_NAMES = "contact_names"
+    CONTACT_PROFILE = "contact_profile"
+    BLOCK_CONTACT = "block_contact"
+    BLOCKLIST = "blocklist"
+    PICTURE = "picture"
+    GROUP_INFO = "group_info"
+    CREATE_GROUP = "create_group"
+    CHANGE_PARTICIPANTS = "change_participants"
+    LEAVE_GROUP = "leave_group"
+    SET_GROUP_SUBJECT = "set_group_subject"
+    SET_GROUP_DESCRIPTION = "set_group_description"
+    SET_GROUP_PICTURE = "set_group_picture"
+    SET_GROUP_SETTINGS = "set_group_settings"
+    INVITE_LINK = "invite_link"
+    LOOK_AT_LINK = "look_at_link"
+    JOIN_GROUP = "join_group"
+    JOIN_REQUESTS = "join_requests"
     SHOW_TYPING = "show_typing"
     MARK_READ = "mark_read"
     SUBSCRIBE_PRESENCE = "subscribe_presence"

@@ -13,6 +13,7 @@ from flashapi.errors import SessionNotConnected
 from flashapi.models.sessions import Reason, State, Wanted
 from flashapi.removal import remove_rows
 from flashapi.settings import Settings
+from workers.actions import directory
 from workers.clients import Client
 from workers.inbound import persistently
 from workers.lanes import Lane
@@ -86,6 +87,7 @@ class LiveSession:
         self.paired = True
         self.connected.set()
         self.outbox.wake()
+        self.questions.put(self._synchronise)
 
     def has_ended(self, login: Login, ending: Ending) -> None:
         """Told by the news: the attempt is over without being asked to. Another follows, or a new wish is needed."""
@@ -108,6 +110,11 @@ class LiveSession:
         if self._dialling is login:
             self._dialling = None
             self._tools.dial_slots.release()
+
+    def _synchronise(self) -> None:
+        client = self.connected_client()
+        if client is not None:
+            directory.after_login(client, self._tools.connections, self.mode, self.session_id)
 
     def _bring_to(self, row: Any) -> None:
         if self._gone:

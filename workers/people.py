@@ -13,7 +13,7 @@ from flashapi.errors import SessionNotConnected
 from flashapi.events import Person
 from flashapi.models.base import now_ms
 from flashapi.models.installation import numbers
-from workers.addressing import Asks, to_jid
+from workers.addressing import Asks, check, to_jid
 from workers.from_whatsapp import LID_SERVER, PHONE_SERVER, jid_text
 
 AT_ONCE = 500
@@ -77,6 +77,27 @@ def introduce(client: Asks, connections: Connections, mode: str, jids: Iterable[
         with connections.transaction() as connection:
             learn(connection, mode, news.values())
     return found | news
+
+
+def accounts(client: Asks, connections: Connections, mode: str, named: Sequence[str]) -> list[Person | None]:
+    """Who is meant by each of these numbers and JIDs of people; None for a number without an account."""
+    digits = {each: _user(each) for each in named if not each.endswith(f"@{LID_SERVER}")}
+    checked = {account.number: account for account in check(client, connections, mode, list(digits.values()))}
+    lids = introduce(client, connections, mode, [each for each in named if each not in digits])
+    found: list[Person | None] = []
+    for each in named:
+        if each not in digits:
+            found.append(lids[each])
+            continue
+        account = checked[digits[each]]
+        found.append(person_of(account.jid, account.lid) if account.exists else None)
+    return found
+
+
+def person_of(*names: str | None) -> Person:
+    """Somebody by the names given, whichever is which."""
+    phone = next((name for name in names if name and name.endswith(f"@{PHONE_SERVER}")), None)
+    return Person(jid=phone, lid=next((name for name in names if name and name.endswith(f"@{LID_SERVER}")), None))
 
 
 def told(pairs: Sequence[Person]) -> dict[str, Person]:

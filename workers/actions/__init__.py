@@ -6,11 +6,17 @@ from typing import Any
 from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message
 
 from flashapi.dispatch import Action
-from workers.actions import chats, contacts, kinds, messages
+from workers.actions import chats, contacts, directory, groups, kinds, messages, pictures
 
 BUILDERS: dict[str, Callable[..., Message]] = {**messages.BUILDERS, **kinds.BUILDERS}
 """By the outbox row's `action`: called as builder(workshop, **payload); makes what is sent. What the payload mentions
 and quotes is added to any kind afterwards (`context`)."""
 
-QUESTIONS: dict[Action, Callable[..., Any]] = {Action.CHECK_NUMBERS: contacts.check_numbers, **chats.QUESTIONS}
+QUESTIONS: dict[Action, Callable[..., Any]] = {
+    **chats.QUESTIONS,
+    **contacts.QUESTIONS,
+    **directory.QUESTIONS,
+    **groups.QUESTIONS,
+    **pictures.QUESTIONS,
+}
 """Called as function(client, connections, mode, **keywords); the answer is a JSON value."""

@@ -1,0 +1,79 @@
+"""Pictures of people and groups. Fetched here where the bytes are asked for: only this process trusts the sandbox."""
+
+import base64
+from typing import Any
+
+from neonize.exc import GetProfilePictureError
+from neonize.proto.Neonize_pb2 import GetProfilePictureParams
+
+from flashapi.connections import Connections
+from flashapi.dispatch import Action
+from flashapi.errors import Forbidden, NotFound, NotRegistered, WhatsAppError
+from flashapi.models.sessions import Mode
+from flashapi.outgoing import Fetcher
+from workers import people
+from workers.addressing import Asks, to_jid
+
+NOT_SET = "does not have a profile picture"
+HIDDEN = "has hidden their profile picture"
+FETCH_SECONDS = 10.0
+LARGEST_BYTES = 5 * 1024 * 1024
+
+
+def picture(
+    client: Asks, connections: Connections, mode: str, *, of: str, preview: bool, with_content: bool
+) -> dict[str, Any]:
+    """Somebody's or a group's picture: its address, and with `with_content` its bytes as base64.
+
+    Raises NotFound where there is none, Forbidden where it is hidden.
+    """
+    named = of
+    if not of.endswith("@g.us"):
+        [who] = people.accounts(client, connections, mode, [of])
+        if who is None:
+            raise NotRegistered(field="jid")
+        named = who.preferred
+    found = picture_of(client, named, preview=preview, must_exist=True)
+    assert found is not None
+    if with_content:
+        found["content"] = base64.b64encode(_fetch(found["url"], mode)).decode()
+    return {"jid": named, **found}
+
+
+def picture_of(client: Asks, jid: str, *, preview: bool, must_exist: bool = False) -> dict[str, Any] | None:
+    """The address of a picture; None where there is none to be seen, which `must_exist` raises."""
+    try:
+        info = client.call("get_profile_picture", to_jid(jid), GetProfilePictureParams(Preview=preview))
+    except GetProfilePictureError as error:
+        if NOT_SET not in str(error) and HIDDEN not in str(error):
+            raise
+        if not must_exist:
+            return None
+        if HIDDEN in str(error):
+            raise Forbidden("A foto não é visível para esta conta") from None
+        raise NotFound("Não há foto de perfil") from None
+    return {"url": info.URL, "id": info.ID, "type": info.Type}
+
+
+def set_group_picture(
+    client: Asks, connections: Connections, mode: str, *, group: str, content: str
+) -> dict[str, str]:
+    """Give a group a picture: a JPEG, as base64."""
+    return {"id": client.call("set_group_photo", to_jid(group), base64.b64decode(content))}
+
+
+def _fetch(url: str, mode: str) -> bytes:
+    fetcher = Fetcher(allow_private=mode == Mode.SANDBOX)
+    try:
+        answer = fetcher.get(url, timeout=FETCH_SECONDS, max_bytes=LARGEST_BYTES)
+    finally:
+        fetcher.close()
+    if answer.status != 200:
+        raise WhatsAppError("O WhatsApp não entregou a foto", whatsapp_code=answer.status)
+    return answer.content
+
+
+QUESTIONS: dict[Action, Any] = {
+    Action.PICTURE: picture,
+    Action.SET_GROUP_PICTURE: set_group_picture,
+}
