@@ -10,11 +10,11 @@ from sandbox.group_changes import (
     CONFLICT,
     FORBIDDEN,
     GONE,
-    NOT_ACCEPTABLE,
-    NOT_AUTHORIZED,
     LONGEST_DESCRIPTION,
     LONGEST_SUBJECT,
     MEMBER_ACTIONS,
+    NOT_ACCEPTABLE,
+    NOT_AUTHORIZED,
     GroupRefusal,
     Outcome,
     change_members,
@@ -31,7 +31,7 @@ from sandbox.group_stanzas import members_of
 from sandbox.groups import Group, Role
 from sandbox.jid import JID, PHONE_SERVER
 from sandbox.network import Network
-from sandbox.operations import Params, find_own_group, find_phone, text
+from sandbox.parameters import Params, find_own_group, find_phone, text
 from sandbox.refusals import Refusal
 
 INVITE_PREFIX = "https://chat.whatsapp.com/"

@@ -42,7 +42,7 @@ def lose_sessions_and_chain(network: NetworkProcess, number: str, group: str) ->
         database.execute("UPDATE signal_parts SET data = ? WHERE account = ? AND name = ?", (changed, *part))
 
 
-def test_groups_and_sender_keys_outlive_the_network(self, network: NetworkProcess, circle: Circle) -> None:
+def test_groups_and_sender_keys_outlive_the_network(network: NetworkProcess, circle: Circle) -> None:
     carol = circle.phones[0]
     circle.a.send(circle.group, "antes")
     network.ask("phone.send", numero=carol, to=circle.group, text="antes da Carol")
@@ -65,7 +65,7 @@ def test_groups_and_sender_keys_outlive_the_network(self, network: NetworkProces
     assert len(info["participants"]) == 5
 
 
-def test_what_could_not_be_read_is_sent_again(self, network: NetworkProcess, circle: Circle) -> None:
+def test_what_could_not_be_read_is_sent_again(network: NetworkProcess, circle: Circle) -> None:
     carol = circle.phones[0]
     circle.a.send(circle.group, "primeira")
     network.ask("phone.send", numero=carol, to=circle.group, text="primeira da Carol")

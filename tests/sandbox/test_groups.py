@@ -209,5 +209,11 @@ def test_a_phone_founds_a_group_and_sessions_take_part(
     # Its own phone shows what the session sent, and the other's message once.
     assert shown(network, alice, group["jid"]) == [(pn(carol), "oi"), (pn(alice), "olá")]
     assert [entry["id"] for entry in network.inbox(carol)] == [sent["id"]]
+    network.ask("phone.send", numero=alice, to=group["jid"], text="do meu telefone")
+    assert session.wait("Message", text="do meu telefone")["from_me"] is True
+    network.ask("fault.set", numero=alice, kind="nack", code=500)
+    with pytest.raises(RuntimeError, match="500"):
+        session.send(group["jid"], "recusada")
+    assert shown(network, carol, group["jid"])[-1] == (pn(alice), "do meu telefone")
     changes = [one for one in network.ask("phone.activity", numero=alice)["activity"] if one["chat"] == group["jid"]]
     assert changes[0]["kind"] == "group_create"
