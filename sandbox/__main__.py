@@ -31,6 +31,7 @@ from sandbox.operations import PhoneOperations
 from sandbox.phones import Phones
 from sandbox.pictures import Pictures
 from sandbox.presences import Presences
+from sandbox.send_operations import SendOperations
 from sandbox.server import Gateway
 from sandbox.store import Store
 
@@ -58,6 +59,7 @@ async def run(folder: Path) -> None:
     server, port = await gateway.listen()
     groups = GroupPhones(phones)
     operations = PhoneOperations(network, phones, groups, linking, presences).by_name()
+    operations |= SendOperations(phones, groups, media).by_name()
     operations |= GroupOperations(network).by_name()
     operations |= FaultOperations(network, gateway).by_name()
     control_path = folder / "control.sock"
@@ -126,7 +128,7 @@ def main() -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.dict_tracebacks,
+            structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer(),
         ]
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import secrets
 from dataclasses import dataclass
 
@@ -45,7 +44,7 @@ def read_link(text: str) -> LinkRequest:
         raise InvalidLink("the text has not the fields of a linking code")
     try:
         noise_key, identity_key, adv_secret = (base64.b64decode(field, validate=True) for field in fields[:3])
-    except binascii.Error as error:
+    except ValueError as error:  # binascii.Error, or letters outside ASCII
         raise InvalidLink("a key of the linking code is no base64") from error
     if not len(noise_key) == len(identity_key) == len(adv_secret) == 32:
         raise InvalidLink("a key of the linking code has not 32 bytes")
