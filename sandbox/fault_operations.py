@@ -10,7 +10,7 @@ from sandbox.connection import Connection
 from sandbox.control import Operation
 from sandbox.faults import Scope
 from sandbox.network import Network
-from sandbox.operations import Params, find_phone, text
+from sandbox.parameters import Params, find_phone, text
 from sandbox.refusals import Refusal
 from sandbox.server import Gateway
 from sandbox.sessions import OUTDATED

@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 from sandbox.accounts import Account, Device
 from sandbox.codes import InvalidCode, WrongCode, read_code
 from sandbox.control import Operation
 from sandbox.devices import remove_device
-from sandbox.group_messaging import may_write
 from sandbox.group_phones import GroupPhones
 from sandbox.groups import Group
 from sandbox.inbox import UnknownMessage
-from sandbox.jid import GROUP_SERVER, JID
 from sandbox.linking import LinkExpired, Linking, LinkUnanswered
-from sandbox.messages import Message, text_message
 from sandbox.network import Network, NumberTaken
 from sandbox.pairing import InvalidLink, PairingRefused, read_link
+from sandbox.parameters import Params, find_chat, find_phone, flag, text
 from sandbox.phones import Phones
 from sandbox.presences import Presences
 from sandbox.profiles import publish_name
 from sandbox.qrcode import InvalidPicture, read_qrcode
 from sandbox.refusals import Refusal
-
-Params = dict[str, Any]
 
 
 class PhoneOperations:
@@ -46,7 +41,6 @@ class PhoneOperations:
             "phone.list": self.list,
             "phone.scan": self.scan,
             "phone.code": self.enter_code,
-            "phone.send": self.send,
             "phone.inbox": self.read_inbox,
             "phone.activity": self.list_activity,
             "phone.read": self.read,
@@ -72,12 +66,12 @@ class PhoneOperations:
             account.name = str(params["nome"])
             self.network.store.save_account(account)
             publish_name(self.network, account)
-        return _describe(account)
+        return describe_phone(account)
 
     async def list(self, params: Params) -> Params:
         return {
             "phones": [
-                _describe(account) | {"devices": len(account.devices), "logins": account.logins}
+                describe_phone(account) | {"devices": len(account.devices), "logins": account.logins}
                 for account in self.network.directory
             ]
         }
@@ -114,11 +108,6 @@ class PhoneOperations:
             raise Refusal(504, "A sessão que mostrou o code não respondeu a tempo.") from error
         return _linked(account, device)
 
-    async def send(self, params: Params) -> Params:
-        account = self._phone(params)
-        id, timestamp = self._send(account, self._chat(account, params, "to"), text_message(text(params, "text")))
-        return {"id": id, "timestamp": timestamp}
-
     async def read_inbox(self, params: Params) -> Params:
         account = self._phone(params)
         try:
@@ -135,7 +124,7 @@ class PhoneOperations:
 
     async def read(self, params: Params) -> Params:
         account = self._phone(params)
-        chat = self._chat(account, params, "chat")
+        chat = find_chat(self.network, account, params, "chat")
         ids = [str(id) for id in params["ids"]] if params.get("ids") is not None else None
         if isinstance(chat, Group):
             return {"ids": self.groups.read(account, chat, ids)}
@@ -143,7 +132,7 @@ class PhoneOperations:
 
     async def type(self, params: Params) -> Params:
         account, typing = self._phone(params), flag(params, "typing")
-        to = self._chat(account, params, "to")
+        to = find_chat(self.network, account, params, "to")
         if isinstance(to, Group):
             self.groups.type(account, to, typing)
         else:
@@ -163,71 +152,8 @@ class PhoneOperations:
     def _phone(self, params: Params) -> Account:
         return find_phone(self.network, text(params, "numero"))
 
-    def _send(self, account: Account, chat: Account | Group, message: Message) -> tuple[str, int]:
-        """Send to a person or a group; the message's id and its time in Unix seconds."""
-        if isinstance(chat, Account):
-            return self.phones.send(account, chat, message)
-        if not may_write(chat, account):
-            raise Refusal(403, "Só os administradores escrevem neste grupo.")
-        return self.groups.send(account, chat, message)
 
-    def _chat(self, account: Account, params: Params, field: str) -> Account | Group:
-        """The person or the group that is named; a phone only gets at groups it is in."""
-        name = text(params, field)
-        return find_own_group(self.network, account, name) if is_group(name) else self._peer(params, field)
-
-    def _peer(self, params: Params, field: str) -> Account:
-        """The account a number, phone JID or LID names."""
-        name = text(params, field)
-        account = None
-        if "@" in name:
-            try:
-                account = self.network.directory.by_jid(JID.parse(name))
-            except ValueError as error:
-                raise Refusal(400, f"O campo {field} não é um número nem um JID.") from error
-        else:
-            account = self.network.directory.by_any_spelling("".join(filter(str.isdigit, name)))
-        if account is None:
-            raise Refusal(404, f"O campo {field} não é de nenhum telefone desta rede.")
-        return account
-
-
-def find_phone(network: Network, number: str) -> Account:
-    account = network.directory.by_number(number)
-    if account is None:
-        raise Refusal(404, f"O telefone {number} não existe nesta rede.")
-    return account
-
-
-def is_group(name: str) -> bool:
-    return name.endswith(f"@{GROUP_SERVER}")
-
-
-def find_own_group(network: Network, account: Account, name: str) -> Group:
-    """The group with this JID, for a phone that is in it."""
-    group = network.groups.by_jid(JID(name.partition("@")[0], GROUP_SERVER))
-    if group is None:
-        raise Refusal(404, f"O grupo {name} não existe nesta rede.")
-    if not group.has(account):
-        raise Refusal(403, "O telefone não participa deste grupo.")
-    return group
-
-
-def text(params: Params, field: str) -> str:
-    value = params.get(field)
-    if not isinstance(value, str) or not value:
-        raise Refusal(400, f"O campo {field} é obrigatório.")
-    return value
-
-
-def flag(params: Params, field: str) -> bool:
-    value = params.get(field)
-    if not isinstance(value, bool):
-        raise Refusal(400, f"O campo {field} deve ser true ou false.")
-    return value
-
-
-def _describe(account: Account) -> Params:
+def describe_phone(account: Account) -> Params:
     return {
         "numero": account.number,
         "jid": str(account.address()),

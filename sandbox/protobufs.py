@@ -27,10 +27,13 @@ def load(module: str) -> Any:
 
 adv: Any = load("waAdv.WAAdv_pb2")
 cert: Any = load("waCert.WACert_pb2")
+common: Any = load("waCommon.WACommon_pb2")
 e2e: Any = load("waE2E.WAWebProtobufsE2E_pb2")
 handshake: Any = load("waWa6.WAWebProtobufsWa6_pb2")
+history_sync: Any = load("waHistorySync.WAWebProtobufsHistorySync_pb2")
 server_sync: Any = load("waServerSync.WAWebProtobufsServerSync_pb2")
 sync_action: Any = load("waSyncAction.WAWebProtobufSyncAction_pb2")
+web: Any = load("waWeb.WAWebProtobufsWeb_pb2")
 
 # Through here, as protobuf ships no types.
 DecodeError: type[Exception] = importlib.import_module("google.protobuf.message").DecodeError
