@@ -28,7 +28,7 @@ types: .venv/development ## mypy --strict
 bench: .venv/development ## the long runs: churn, faults and losses, with their figures
 	@$(BIN)/python -m bench
 
-lock: .venv/development ## pin requirements.txt and requirements-dev.txt anew from the .in files
+lock: .venv/development ## pin the requirements anew; do it on the oldest Python meant to work (Debian 12: 3.11.2)
 	@$(BIN)/pip install --quiet pip-tools
 	@for name in requirements requirements-dev; do $(BIN)/pip-compile --quiet --generate-hashes --strip-extras \
 		--no-header --no-emit-options --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
