@@ -62,7 +62,8 @@ class SessionWorker:
         self._held: dict[int, HeldShard] = {}
         self._lock = threading.Lock()
         self._stopping = threading.Event()
-        self._epoch_missing_since: float | None = None
+        self._redis_forgot: float | None = None  # when that was noticed
+        self._epoch_missing = False
 
     def run(self) -> None:
         """Work until SIGTERM or SIGINT. The process ends inside: Go's threads don't let Python end it."""
@@ -110,7 +111,7 @@ class SessionWorker:
         for held in self._snapshot():
             if held.lease.renew():
                 log.warning("lease_retaken", shard=held.lease.shard)
-                client.set(shards.EPOCH_KEY, now_ms(), nx=True)
+                self._redis_forgot = shards.clock()
 
     def _claim(self) -> None:
         client = self._connections.redis
@@ -125,7 +126,7 @@ class SessionWorker:
             self._give_back(random.choice(self._snapshot()))
         free = [shard for shard in range(self._settings.shards) if shard not in self._held]
         random.shuffle(free)
-        for shard in free[: share - len(self._held)] if workers == 1 else free:
+        for shard in free:
             if len(self._held) >= share or self._stopping.is_set():
                 return
             lease = shards.claim(client, self._mode, shard, self._identity)
@@ -141,17 +142,25 @@ class SessionWorker:
         return now - self._first_registered >= PEERS_APPEAR_SECONDS
 
     def _redis_is_known(self) -> bool:
-        """False for one lease's life after Redis has lost its data: owners must have time to take their shards back."""
-        if self._held or self._connections.redis.exists(shards.EPOCH_KEY):
-            self._epoch_missing_since = None
-            return True
-        with self._connections.reading() as connection:
-            if connection.execute(sa.select(sessions.c.id).where(sessions.c.paired).limit(1)).first() is None:
-                return True  # nothing that could be logged in twice
+        """False for one lease's life after Redis has lost its data: owners must have time to take their shards back.
+
+        The lost data shows by the missing epoch counter, which only a claim makes anew, or by a lease of our own that
+        had vanished. An installation without a paired session has nothing that could be logged in twice.
+        """
         now = shards.clock()
-        if self._epoch_missing_since is None:
-            self._epoch_missing_since = now
-        return now - self._epoch_missing_since > shards.LEASE_MS / 1_000
+        missing = not self._connections.redis.exists(shards.EPOCH_KEY)
+        if missing and not self._epoch_missing:
+            self._redis_forgot = now if self._has_paired_sessions() else None
+        self._epoch_missing = missing
+        if self._redis_forgot is not None and now - self._redis_forgot < shards.LEASE_MS / 1_000:
+            return False
+        self._redis_forgot = None
+        return True
+
+    def _has_paired_sessions(self) -> bool:
+        with self._connections.reading() as connection:
+            found = connection.execute(sa.select(sessions.c.id).where(sessions.c.paired).limit(1)).first()
+        return found is not None
 
     def _hold(self, lease: shards.Lease) -> None:
         held = HeldShard(lease, self._tools)
