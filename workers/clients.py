@@ -53,6 +53,11 @@ SUBSCRIBED: tuple[type[Any], ...] = (
     wire.JoinedGroup,
     wire.GroupInfoEvent,
     wire.Picture,
+    wire.CallOffer,
+    wire.CallOfferNotice,
+    wire.CallAccept,
+    wire.CallTerminate,
+    wire.HistorySync,
 )
 CODES: dict[type[Any], int] = {kind: EVENT_TO_INT[kind] for kind in SUBSCRIBED}
 

@@ -9,7 +9,9 @@ from google.protobuf.json_format import MessageToDict
 from neonize.proto import Neonize_pb2 as wire
 from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message
 
+from flashapi.chat_events import MessageUndecryptable
 from flashapi.events import Event, MessageReceived, MessageStatus, MessageUpdate, Person, PresenceUpdate
+from workers.details import details_of
 
 log = structlog.get_logger()
 
@@ -43,7 +45,7 @@ _SHOWN_PROTOCOL = frozenset(
 )
 
 
-def message_events(raw: bytes) -> list[Event]:
+def message_events(raw: bytes) -> list[MessageReceived]:
     """A message as an event; none for key distributions, peer messages and the like."""
     received = wire.Message.FromString(raw)
     kind = content_kind(received.Message)
@@ -63,9 +65,28 @@ def message_events(raw: bytes) -> list[Event]:
             kind=kind,
             content=text_of(received.Message, kind),
             message=message_json(received.Message),
+            details=details_of(received.Message, kind),
             raw=received.Message.SerializeToString(),
         )
     ]
+
+
+def undecryptable(raw: bytes) -> MessageUndecryptable | None:
+    """A message that can't be read, as an event; None for messages between the account's own devices."""
+    received = wire.UndecryptableMessage.FromString(raw)
+    if received.Info.Category == "peer":
+        return None
+    source = received.Info.MessageSource
+    return MessageUndecryptable(
+        id=received.Info.ID,
+        chat=chat_of(source),
+        sender=person(source.Sender, source.SenderAlt),
+        from_me=source.IsFromMe,
+        is_group=source.IsGroup,
+        push_name=received.Info.Pushname or None,
+        timestamp=received.Info.Timestamp // 1_000,
+        unavailable=received.IsUnavailable,
+    )
 
 
 def receipt_updates(raw: bytes) -> list[MessageUpdate]:

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -13,6 +14,7 @@ from flashapi.errors import SessionNotConnected
 from flashapi.models.sessions import Reason, State, Wanted
 from flashapi.removal import remove_rows
 from flashapi.settings import Settings
+from workers import reactions
 from workers.actions import directory
 from workers.clients import Client
 from workers.inbound import persistently
@@ -80,6 +82,10 @@ class LiveSession:
         self._control.close()
         self._cancel_retry()
         self._stop_client()
+
+    def reaction_to(self, code: int, raw: bytes) -> Callable[[], None] | None:
+        """Asked by the news: what this session does by itself about an event."""
+        return reactions.reaction_to(self, self._tools.connections, code, raw)
 
     def has_connected(self) -> None:
         """Told by the news: the session can send."""

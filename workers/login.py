@@ -24,6 +24,11 @@ _KEPT_KINDS = (
     wire.JoinedGroup,
     wire.GroupInfoEvent,
     wire.Picture,
+    wire.CallOffer,
+    wire.CallOfferNotice,
+    wire.CallAccept,
+    wire.CallTerminate,
+    wire.HistorySync,
 )
 KEPT = frozenset(CODES[kind] for kind in _KEPT_KINDS)
 """What goes through the journal. The rest is about this moment only."""
@@ -82,6 +87,9 @@ class Hooks(Protocol):
     def seen(self, code: int, raw: bytes) -> None:
         """Something about this moment only: presence and the like."""
 
+    def kept(self, code: int, raw: bytes) -> Callable[[], None] | None:
+        """What is to be done about an event beside storing it, once it is stored. Asked on Go's thread."""
+
     def settled(self, login: "Login") -> None:
         """The dial is no longer pending. Called at once, on Go's thread."""
 
@@ -103,6 +111,8 @@ class Login:
         """Journal what must not be lost; anything else waits its turn behind it."""
         if code in KEPT:
             self._inbound.receive(self._session_id, code, raw, self.client)
+            if (reaction := self._hooks.kept(code, raw)) is not None:
+                self._then(reaction)
         elif code == OWN_DEVICE:
             self.device = wire.Device.FromString(raw)
         else:

@@ -1,6 +1,7 @@
 """What a login tells of itself → the session's row and events. Runs on the session's inbound line, one at a time."""
 
 import threading
+from collections.abc import Callable
 from typing import Protocol
 
 import structlog
@@ -36,6 +37,9 @@ class Session(Protocol):
     def row(self) -> "Row":
         """The session's row as last read."""
 
+    def reaction_to(self, code: int, raw: bytes) -> Callable[[], None] | None:
+        """What its options ask to be done about an event."""
+
     def has_connected(self) -> None:
         """It can send."""
 
@@ -58,6 +62,11 @@ class News:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._code: str | None = None
+
+    def kept(self, code: int, raw: bytes) -> Callable[[], None] | None:
+        """What the session is configured to do about an event, on a lane of its own once the event is stored."""
+        react = self._session.reaction_to(code, raw)
+        return None if react is None else lambda: self._session.questions.put(react)
 
     def settled(self, login: Login) -> None:
         """At once, on Go's thread: the dial has come to something."""

@@ -10,12 +10,15 @@ from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message
 from flashapi import bus
 from flashapi.connections import Connections
 from flashapi.errors import FlashAPIError, NotFound, NoWorker, OutcomeUnknown, from_wire
-from flashapi.events import MessageStatus, MessageUpdate
+from flashapi.events import Event, MessageStatus, MessageUpdate, Person
 from flashapi.models.base import now_ms
 from flashapi.models.outbox import FINAL_STATES, SendState, outbox
 from flashapi.models.sessions import sessions
+from workers import amendments
+from workers.chat_rows import note_message
 from workers.from_whatsapp import content_kind, message_json
-from workers.store_inbound import EarlyReceipts, advance_status, insert_message
+from workers.message_rows import Insertion, advance_status, insert_message
+from workers.store_inbound import EarlyReceipts
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,7 @@ def mark_sent(
 
     A row that was declared uncertain meanwhile (this process was paused) becomes `sent` too: that is the truth.
     """
+    message = amendments.unwrapped(message)
     kind = content_kind(message) or "unknown"
     key = {"remoteJid": chat, "fromMe": True, "id": message_id}
     with connections.transaction() as connection:
@@ -151,15 +155,32 @@ def mark_sent(
             status=status.value,
             timestamp=timestamp,
         )
-        recorded = []
         name = connection.execute(sa.select(sessions.c.name).where(sessions.c.id == row.session_id)).scalar()
-        if added and name is not None and status is MessageStatus.SENT:
-            update = MessageUpdate(id=message_id, chat=chat, from_me=True, status=status)
-            recorded = [bus.record(connection, row.session_id, name, update, row.request_id)]
+        recorded = []
+        if added is Insertion.NEW and name is not None:
+            told = _following(connection, row, chat, sender, timestamp, message)
+            if status is MessageStatus.SENT:
+                told.insert(0, MessageUpdate(id=message_id, chat=chat, from_me=True, status=status))
+            recorded = [bus.record(connection, row.session_id, name, event, row.request_id) for event in told]
     bus.announce(connections.redis, recorded)
     if (latest := early.take(row.session_id, message_id)) is not None and latest is not status:
         with connections.transaction() as connection:
             advance_status(connection, row.session_id, message_id, latest)
+
+
+def _following(
+    connection: sa.Connection, row: Row, chat: str, sender: str, timestamp: int, message: Message
+) -> list[Event]:
+    """What comes with a message of ours: its chat may be new, and it may have changed an earlier one."""
+    by_lid = sender.endswith("@lid")
+    us = Person(jid=None if by_lid else sender, lid=sender if by_lid else None)
+    found = (
+        note_message(connection, row.session_id, chat, timestamp=timestamp, from_me=True, unread=False),
+        amendments.apply(
+            connection, row.session_id, chat=chat, sender=us, from_me=True, timestamp=timestamp, message=message
+        ),
+    )
+    return [event for event in found if event is not None]
 
 
 def recover(connections: Connections, session_ids: list[str], epoch: int) -> int:

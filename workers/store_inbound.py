@@ -1,6 +1,5 @@
 """One received event into the tables, inside the caller's transaction; doing it twice changes nothing."""
 
-import json
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field, replace
@@ -10,18 +9,22 @@ import sqlalchemy as sa
 from neonize.proto import Neonize_pb2 as wire
 
 from flashapi import bus
-from flashapi.events import ContactsUpdate, Event, MessageReceived, MessageStatus, MessageUpdate
+from flashapi.events import Event, MessageStatus, MessageUpdate
 from flashapi.models.base import now_ms
 from flashapi.models.installation import numbers
-from flashapi.models.messages import messages
 from flashapi.models.sessions import Wanted, sessions
-from workers import contact_rows, from_whatsapp, people, store_groups
+from workers import chat_rows, from_whatsapp, store_calls, store_groups, store_history, store_messages
 from workers.clients import CODES
 from workers.journal import Entry
+from workers.message_rows import ORDER, advance_status
 
 EARLY_AT_MOST = 5_000
-ORDER = (MessageStatus.RECEIVED, MessageStatus.SENT, MessageStatus.DELIVERED, MessageStatus.READ, MessageStatus.PLAYED)
-"""A message's status moves only forward along this."""
+_SESSION = [
+    sessions.c[name]
+    for name in (
+        "id", "name", "mode", "phone", "lid", "last_event_at", "ignore_groups", "auto_reply", "auto_reply_text",
+    )
+]  # fmt: skip
 
 
 class Unreadable(ValueError):
@@ -72,13 +75,18 @@ def store_entry(connection: sa.Connection, early: EarlyReceipts, entry: Entry) -
     if session is None:
         return Stored()  # deleted meanwhile
     if entry.code == CODES[wire.Message]:
-        return _store_messages(connection, session, from_whatsapp.message_events(entry.raw))
+        return _store_messages(connection, session, entry.raw)
     if entry.code == CODES[wire.Receipt]:
         return _store_receipt(connection, early, session, entry)
     if entry.code in store_groups.CODES_OF_GROUPS:
         return Stored(store_groups.store(connection, session, entry))
+    if entry.code in store_calls.STATUS:
+        return _store_call(connection, session, entry)
+    if entry.code == CODES[wire.HistorySync]:
+        return Stored(_told(connection, session, store_history.store(connection, session, entry.raw)))
     if entry.code == CODES[wire.UndecryptableMessage]:
-        return Stored()  # WhatsApp resends it after neonize's retry receipt
+        unread = from_whatsapp.undecryptable(entry.raw)
+        return Stored(store_messages.store_undecryptable(connection, session, unread) if unread else [])
     raise Unreadable(f"code {entry.code}")
 
 
@@ -88,35 +96,6 @@ def record_only(connection: sa.Connection, session_id: str, events: list[Event])
     if session is None:
         return []
     return [bus.record(connection, session_id, session.name, event) for event in events]
-
-
-def insert_message(connection: sa.Connection, session_id: str, **columns: Any) -> bool:
-    """Add a message row; False if it is there already."""
-    identity = {name: columns[name] for name in ("chat", "sender", "message_id")}
-    known = sa.select(messages.c.id).where(
-        messages.c.session_id == session_id, *(messages.c[name] == value for name, value in identity.items())
-    )
-    if connection.execute(known).first() is not None:
-        return False
-    connection.execute(messages.insert(), {"session_id": session_id, "created_at": now_ms(), **columns})
-    return True
-
-
-def advance_status(connection: sa.Connection, session_id: str, message_id: str, status: MessageStatus) -> Any:
-    """Move a message's status forward; gives its row if it moved, None if it stood there, and raises LookupError if
-    there is no such message."""
-    rows = connection.execute(
-        sa.select(messages.c.id, messages.c.chat, messages.c.from_me, messages.c.status).where(
-            messages.c.session_id == session_id, messages.c.message_id == message_id
-        )
-    ).all()
-    if not rows:
-        raise LookupError(message_id)
-    row = rows[0]
-    if ORDER.index(MessageStatus(row.status)) >= ORDER.index(status):
-        return None
-    connection.execute(messages.update().where(messages.c.id == row.id).values(status=status.value))
-    return row
 
 
 def phone_of(connection: sa.Connection, mode: str, jid: str) -> str:
@@ -129,47 +108,26 @@ def phone_of(connection: sa.Connection, mode: str, jid: str) -> str:
 
 def _living(connection: sa.Connection, session_id: str) -> Any:
     return connection.execute(
-        sa.select(sessions.c.id, sessions.c.name, sessions.c.mode, sessions.c.last_event_at).where(
-            sessions.c.id == session_id, sessions.c.wanted != Wanted.DELETED
-        )
+        sa.select(*_SESSION).where(sessions.c.id == session_id, sessions.c.wanted != Wanted.DELETED)
     ).one_or_none()
 
 
-def _store_messages(connection: sa.Connection, session: Any, events: list[Event]) -> Stored:
+def _store_messages(connection: sa.Connection, session: Any, raw: bytes) -> Stored:
     stored = Stored()
-    for event in events:
-        assert isinstance(event, MessageReceived)
-        added = insert_message(
-            connection,
-            session.id,
-            chat=event.chat,
-            sender=event.sender.preferred,
-            message_id=event.id,
-            from_me=event.from_me,
-            is_group=event.is_group,
-            type=event.kind,
-            content=json.dumps(event.web_message(), ensure_ascii=False),
-            raw=event.raw,
-            status=MessageStatus.SENT.value if event.from_me else MessageStatus.RECEIVED.value,
-            timestamp=event.timestamp,
-        )
-        if added:
-            stored.recorded.append(bus.record(connection, session.id, session.name, event))
-            stored.recorded += _meet_sender(connection, session, event)
-            _touch(connection, session)
+    for event in from_whatsapp.message_events(raw):
+        stored.recorded += store_messages.store(connection, session, event)
+    if stored.recorded:
+        _touch(connection, session)
     return stored
 
 
-def _meet_sender(connection: sa.Connection, session: Any, message: MessageReceived) -> list[bus.Recorded]:
-    """Keep both names of whoever wrote, and what they call themselves."""
-    who = message.sender
-    people.learn(connection, session.mode, [who])
-    if message.from_me or not who.preferred:
-        return []
-    if not contact_rows.note(connection, session.id, who, push_name=message.push_name):
-        return []
-    update = ContactsUpdate(person=who, changes={"notify": message.push_name})
-    return [bus.record(connection, session.id, session.name, update)]
+def _store_call(connection: sa.Connection, session: Any, entry: Entry) -> Stored:
+    call = store_calls.advance(connection, session.id, store_calls.call_of(entry.code, entry.raw))
+    return Stored(_told(connection, session, call))
+
+
+def _told(connection: sa.Connection, session: Any, event: Event | None) -> list[bus.Recorded]:
+    return [] if event is None else [bus.record(connection, session.id, session.name, event)]
 
 
 def _store_receipt(connection: sa.Connection, early: EarlyReceipts, session: Any, entry: Entry) -> Stored:
@@ -193,6 +151,8 @@ def _store_receipt(connection: sa.Connection, early: EarlyReceipts, session: Any
                 participant=update.participant,
             )
             stored.recorded.append(bus.record(connection, session.id, session.name, moved))
+            if not row.from_me and update.status is MessageStatus.READ:  # read on another device of the account
+                stored.recorded += _told(connection, session, chat_rows.note_read(connection, session.id, row.chat))
             _touch(connection, session)
     return stored
 

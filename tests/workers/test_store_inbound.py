@@ -16,7 +16,7 @@ from tests.workers.test_from_whatsapp import LID, PHONE, received
 from workers.clients import CODES
 from workers.inbound import Inbound
 from workers.journal import Journal, orphans
-from workers.store_inbound import insert_message
+from workers.message_rows import insert_message
 
 
 def receipt(message_id: str, kind: str) -> bytes:
@@ -40,10 +40,10 @@ class Line:
         journal.close()
 
     def events(self, session_id: str) -> list[bus.Recorded]:
-        """Those about messages: a sender's name is an event of its own."""
+        """Those about messages: a sender's name and a new chat are events of their own."""
         with self.connections.reading() as connection:
             found = list(bus.after(connection, 0, 1_000, session_id))
-        return [event for event in found if event.name != "contacts_update"]
+        return [event for event in found if event.name not in ("contacts_update", "chats_update")]
 
 
 @pytest.fixture
