@@ -90,7 +90,7 @@ class Fetcher:
             kept = [connection for connections in self._idle.values() for connection in connections]
             self._idle.clear()
         for connection in kept:
-            connection.close()
+            connection.end()
 
     def _destination(self, url: str) -> tuple[SplitResult, str, int]:
         try:
@@ -128,21 +128,21 @@ class Fetcher:
             try:
                 with connection.until(ends):
                     connection.request(method, target, body, sent)
-                    answer = connection.getresponse()
+                    answer = connection.answer = connection.getresponse()
                     content, ended = _read(answer, limit, whole)
                     connection.check_deadline()  # being cut looks like the end of a body of unknown length
             except (OSError, http.client.HTTPException) as error:
-                connection.close()
+                connection.end()
                 if used and isinstance(error, _PEER_HAD_GONE) and not connection.expired:
                     continue  # it had closed the kept connection before it saw the request
                 raise OutgoingFailed(_failure(host, connection.expired, error)) from error
             except BaseException:
-                connection.close()
+                connection.end()
                 raise
             if ended and not answer.will_close:
                 self._keep(connection)
             else:
-                connection.close()
+                connection.end()
             named = {name.lower(): value for name, value in answer.getheaders()}
             return Fetched(url=url, status=answer.status, headers=named, content=content)
 
@@ -157,7 +157,7 @@ class Fetcher:
                 for other in kept:
                     self._keep(other)
                 return connection, True
-            connection.close()
+            connection.end()
         return _Connection(scheme, host, port, self.allow_private), False
 
     def _keep(self, connection: "_Connection") -> None:
@@ -168,7 +168,7 @@ class Fetcher:
             if len(idle) < KEPT_PER_DESTINATION:
                 idle.append(connection)
                 return
-        connection.close()
+        connection.end()
 
 
 class _Connection(http.client.HTTPConnection):
@@ -182,6 +182,7 @@ class _Connection(http.client.HTTPConnection):
         self.idle_since = 0.0
         self.expired = False
         self._ends = 0.0
+        self.answer: http.client.HTTPResponse | None = None
         self._cord: socket.socket | None = None
 
     def connect(self) -> None:
@@ -239,9 +240,11 @@ class _Connection(http.client.HTTPConnection):
             raise TimeoutError("timed out")
         return left
 
-    def close(self) -> None:
-        """Close the connection and the cord it could be cut by."""
-        super().close()
+    def end(self) -> None:
+        """Close everything; http.client calls `close` before it reads a body that ends with the connection."""
+        self.close()
+        if self.answer is not None:
+            self.answer.close()
         if self._cord is not None:
             self._cord.close()
             self._cord = None

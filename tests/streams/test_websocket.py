@@ -28,7 +28,8 @@ class Peer:
     """A WebSocket client of the tests."""
 
     def __init__(self, address: str, path: str = "/", headers: dict[str, str] | None = None) -> None:
-        self.socket = websocket.create_connection("ws" + address.removeprefix("http") + path, timeout=10, header=headers)
+        url = "ws" + address.removeprefix("http") + path
+        self.socket = websocket.create_connection(url, timeout=10, header=headers)
 
     def __enter__(self) -> "Peer":
         return self
