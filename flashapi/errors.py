@@ -6,6 +6,7 @@ FlashAPIError
 ├── Forbidden 403: WhatsApp does not let this account do it
 ├── NotFound 404 ─ SessionNotFound
 ├── Conflict 409
+├── Gone 410
 ├── TooManyRequests 429
 ├── Unavailable 503 ─ DatabaseUnavailable, RedisUnavailable, NoWorker
 ├── WhatsAppError 502: WhatsApp refused
@@ -92,6 +93,12 @@ class Conflict(FlashAPIError):
     """It exists already, or is in a state that forbids this."""
 
     status, code, default = 409, "conflict", "Conflito"
+
+
+class Gone(FlashAPIError):
+    """It was there once and won't come back."""
+
+    status, code, default = 410, "gone", "Não está mais disponível"
 
 
 class TooLarge(FlashAPIError):

@@ -39,6 +39,9 @@ class Settings:
     database_url: str = field(default="", repr=False)
     database_pool: int = 10
     redis_url: str = field(default="", repr=False)
+    media_dir: Path = Path("data/media")
+    media_limit_bytes: int = 100 * 1024 * 1024
+    media_quota_bytes: int = 5 * 1024**3
     # Sessions
     shards: int = 16
     session_workers: int = 1
@@ -165,6 +168,9 @@ class _Reader:
             database_url=self._database_url(data_dir),
             database_pool=self.integer("MYSQL_CONNECTION_LIMIT", 10, low=1, high=1_000),
             redis_url=self.text("REDIS_URL"),
+            media_dir=Path(self.text("MEDIA_DIR") or data_dir / "media").resolve(),
+            media_limit_bytes=self.integer("MEDIA_LIMIT_BYTES", 100 * 1024 * 1024, low=1_024),
+            media_quota_bytes=self.integer("MEDIA_QUOTA_BYTES", 5 * 1024**3, low=1_024, high=2**50),
             shards=self.integer("SHARDS", 16, low=1, high=1_024),
             session_workers=self.integer("SESSION_WORKERS", 1, low=1, high=64),
             phone_client=self.text("SESSION_PHONE_CLIENT", "Flash_api"),
