@@ -1,0 +1,169 @@
+"""Files on their way (D13): what is to be sent waits here until its row is final, what was received for a while.
+
+The web tier and the workers of a machine share the folder; rows, jobs and events carry only names of files in it.
+"""
+
+import hashlib
+import os
+import re
+import secrets
+import time
+from collections.abc import Collection
+from pathlib import Path
+from typing import Self
+
+from flashapi.errors import Gone, TooLarge, Unavailable
+from flashapi.settings import Settings
+
+HEAD_BYTES = 8 * 1024
+"""As much as telling a file's type from its content takes."""
+UNNAMED_SECONDS = 600.0
+"""A file is spooled before its row is written; after so long without a row it has none."""
+RECEIVED_SECONDS = 3_600.0
+"""How long a received file is kept after it was last asked for."""
+PART = ".part"
+_NAME = re.compile(r"(out|in)-[0-9a-f]{32,64}")
+
+
+class Spool:
+    """The folder. Files are written as `.part` and named once they are whole."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.file_limit = settings.media_limit_bytes
+        self._quota = settings.media_quota_bytes
+        self._folder = settings.media_dir
+
+    def draft(self, name: str | None = None) -> "Draft":
+        """A new file. Raises Unavailable when the quota is used up."""
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        room = self._quota - self._used()
+        if room < self.file_limit:
+            room += self._evict_received(self.file_limit - room)
+        if room <= 0:
+            raise Unavailable("O armazenamento de mídia está cheio; tente novamente mais tarde", retry_after=60)
+        return Draft(self._folder, name or f"out-{secrets.token_hex(16)}", self.file_limit, room)
+
+    def path(self, name: str) -> Path:
+        """The file of that name. Raises Gone."""
+        path = self._folder / name
+        if not _NAME.fullmatch(name) or not path.is_file():
+            raise Gone("O arquivo não está mais no armazenamento de mídia")
+        return path
+
+    def find_received(self, session_id: str, message_id: str) -> Path | None:
+        """A message's file, if it was fetched not long ago; asking for it keeps it longer."""
+        path = self._folder / received_name(session_id, message_id)
+        try:
+            os.utime(path)
+        except FileNotFoundError:
+            return None
+        return path
+
+    def remove(self, name: str) -> None:
+        """Remove a file, if it is there."""
+        if _NAME.fullmatch(name):
+            (self._folder / name).unlink(missing_ok=True)
+
+    def forgotten(self) -> list[str]:
+        """Files to send that have lain here long enough for a row to name them."""
+        before = time.time() - UNNAMED_SECONDS
+        return [name for name, _, changed in self._files() if name.startswith("out-") and changed < before]
+
+    def sweep(self, forgotten: Collection[str]) -> int:
+        """Remove these files, drafts nobody finished, and received files nobody asked for lately; returns how many."""
+        now = time.time()
+        expired = [
+            name
+            for name, _, changed in self._files()
+            if (name.startswith("in-") and changed < now - RECEIVED_SECONDS)
+            or (name.endswith(PART) and changed < now - RECEIVED_SECONDS)
+        ]
+        for name in (*forgotten, *expired):
+            (self._folder / name).unlink(missing_ok=True)
+        return len(forgotten) + len(expired)
+
+    def _used(self) -> int:
+        return sum(size for _, size, _ in self._files())
+
+    def _evict_received(self, wanted: int) -> int:
+        """Remove received files, the oldest first, until so many bytes are free; returns how many are."""
+        freed = 0
+        for name, size, _ in sorted(self._files(), key=lambda file: file[2]):
+            if freed >= wanted:
+                break
+            if name.startswith("in-") and not name.endswith(PART):
+                (self._folder / name).unlink(missing_ok=True)
+                freed += size
+        return freed
+
+    def _files(self) -> list[tuple[str, int, float]]:
+        """Name, size and time of the last change of every file."""
+        found = []
+        try:
+            with os.scandir(self._folder) as entries:
+                for entry in entries:
+                    try:
+                        status = entry.stat()
+                    except FileNotFoundError:
+                        continue  # removed meanwhile
+                    found.append((entry.name, status.st_size, status.st_mtime))
+        except FileNotFoundError:
+            return []  # nothing was ever spooled
+        return found
+
+
+class Draft:
+    """A file being written. Closing it removes it, unless it was kept."""
+
+    def __init__(self, folder: Path, name: str, limit: int, room: int) -> None:
+        self.name = name
+        self.size = 0
+        self.head = b""
+        self._limit, self._room = limit, room
+        self._digest = hashlib.sha256()
+        self._path = folder / name
+        self._part = folder / f"{name}.{secrets.token_hex(4)}{PART}"
+        self._file = os.fdopen(os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+
+    @property
+    def sha256(self) -> str:
+        """Of what has been written so far, in hex."""
+        return self._digest.hexdigest()
+
+    def write(self, data: bytes) -> int:
+        """Append. Raises TooLarge beyond the limit of a file, Unavailable beyond what the folder may hold."""
+        self.size += len(data)
+        if self.size > self._limit:
+            raise TooLarge(f"O arquivo passa do limite de {self._limit} bytes")
+        if self.size > self._room:
+            raise Unavailable("O armazenamento de mídia está cheio; tente novamente mais tarde", retry_after=60)
+        if len(self.head) < HEAD_BYTES:
+            self.head += bytes(data[: HEAD_BYTES - len(self.head)])
+        self._digest.update(data)
+        return self._file.write(data)
+
+    def seek(self, _offset: int, _whence: int = 0) -> int:
+        """Nothing to do: form parsers rewind what they have written."""
+        return 0
+
+    def keep(self) -> str:
+        """The file is whole: give it its name, and return that."""
+        self._file.close()
+        self._part.rename(self._path)
+        return self.name
+
+    def close(self) -> None:
+        """Remove it, unless it was kept."""
+        self._file.close()
+        self._part.unlink(missing_ok=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def received_name(session_id: str, message_id: str) -> str:
+    """The file of a received message."""
+    return f"in-{hashlib.sha256(f'{session_id}/{message_id}'.encode()).hexdigest()}"
