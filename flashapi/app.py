@@ -8,23 +8,29 @@ from redis.retry import Retry
 from flashapi import logs
 from flashapi.api import (
     chat,
+    contacts,
     cors,
     docs,
     failures,
+    groups,
     health,
     history,
     kinds,
+    media,
     openapi,
     presences,
     sandbox,
+    sandbox_phones,
     sessions,
     tracing,
+    uploads,
     websocket,
 )
 from flashapi.api.current import EXTENSION
 from flashapi.connections import Connections
 from flashapi.dispatch import Dispatcher
 from flashapi.limits import Limiter
+from flashapi.media.spool import Spool
 from flashapi.outgoing import Fetcher
 from flashapi.services.backend import Backend
 from flashapi.settings import InvalidSetting, Settings, load
@@ -39,13 +45,19 @@ def create_app(settings: Settings | None = None) -> Flask:
     if not settings.global_api_key:
         raise InvalidSetting("GLOBAL_API_KEY is empty: without it nobody could create a session")
     app = Flask(__name__, static_folder=None)
+    app.request_class = uploads.SpoolingRequest
     _configure(app, settings)
     connections = Connections(settings)
     # A caller waits for every retry, so Redis being away must be noticed at once.
     connections.redis.set_retry(Retry(ExponentialBackoff(cap=0.1, base=0.02), 2))
     hub = Hub(connections)
     app.extensions[EXTENSION] = Backend(
-        settings, connections, Dispatcher(connections.redis), hub, Fetcher(settings.allow_private_urls)
+        settings,
+        connections,
+        Dispatcher(connections.redis),
+        hub,
+        Fetcher(settings.allow_private_urls),
+        Spool(settings),
     )
     tracing.init_app(app)
     cors.init_app(app, settings)
@@ -94,6 +106,6 @@ def _add_security_headers(app: Flask, settings: Settings) -> None:
 def _register_routes(app: Flask, settings: Settings) -> None:
     rest = openapi.make_rest(app, settings)
     app.register_blueprint(docs.blp)
-    nouns = [health, sessions, chat, kinds, presences, history, *([sandbox] if settings.sandbox else [])]
-    for noun in nouns:
+    nouns = [health, sessions, chat, kinds, media, presences, history, contacts, groups]
+    for noun in [*nouns, *([sandbox, sandbox_phones] if settings.sandbox else [])]:
         rest.register_blueprint(noun.blp)

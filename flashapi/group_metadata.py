@@ -5,7 +5,7 @@ from typing import Any
 
 from flashapi.timestamps import iso
 
-Columns = Mapping[str, Any]
+Columns = Mapping[Any, Any]
 
 
 def as_metadata(group: Columns) -> dict[str, Any]:

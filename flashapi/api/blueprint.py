@@ -1,12 +1,14 @@
 """flask-smorest's blueprint with our body parser, and with the errors and keys every route has put in its docs."""
 
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 import flask_smorest
 from marshmallow import Schema
 
 from flashapi.api.bodies import FORMS, BodyParser
+from flashapi.api.uploads import MULTIPART
 from flashapi.auth import KEY_OF_ROUTE
 
 SECURITY: dict[str, list[dict[str, list[str]]]] = {
@@ -21,8 +23,18 @@ ERRORS = {
     500: "Erro interno do servidor",
     503: "Banco de dados, Redis ou worker indisponível; nada foi feito, veja Retry-After",
 }
+ASKING = {
+    400: "Campo inválido, número sem WhatsApp, ou sessão não conectada",
+    403: "O WhatsApp não permite a operação a esta conta",
+    404: "O WhatsApp não conhece o que foi informado",
+    502: "O WhatsApp recusou a operação",
+    504: "O WhatsApp não respondeu a tempo; não se sabe se a operação foi feita",
+}
+"""What a question to WhatsApp may fail with, beside the above."""
 
 View = Callable[..., Any]
+FILE_OF_ROUTE = "flashapi_file"
+"""Where a view's documentation says which field may be an uploaded file."""
 
 
 class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
@@ -64,6 +76,28 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
 
         return decorate
 
+    def asks_whatsapp(self, view: View) -> View:
+        """Document what can become of a question to WhatsApp."""
+        for status, description in ASKING.items():
+            view = self.failure(status, description)(view)
+        return view
+
+    def or_file(self, mimetype: str) -> Callable[[View], View]:
+        """Document that a success may be a file in place of JSON."""
+        content = {mimetype: {"schema": {"type": "string", "format": "binary"}}}
+        decorate: Callable[[View], View] = self.doc(responses={200: {"content": content}})
+        return decorate
+
+    def takes_file(self, field: str) -> Callable[[View], View]:
+        """Document that this field may be a file of a multipart body."""
+
+        def decorate(view: View) -> View:
+            described: Any = view
+            described._apidoc = {**deepcopy(getattr(view, "_apidoc", {})), FILE_OF_ROUTE: field}
+            return view
+
+        return decorate
+
     def failure(self, status: int, description: str, schema: str = "Error") -> Callable[[View], View]:
         """Document a failure that this route has beyond those of all routes."""
         decorate: Callable[[View], View] = self.doc(responses={str(status): _failure(description, schema)})
@@ -77,7 +111,11 @@ def _document_common_parts(doc: dict[str, Any], doc_info: dict[str, Any], **_: A
         doc["security"] = SECURITY[kind]
     if body:
         content = body["content"]
-        content[FORMS[0]] = {"schema": content["application/json"]["schema"]}
+        schema = content["application/json"]["schema"]
+        content[FORMS[0]] = {"schema": schema}
+        if field := doc_info.get(FILE_OF_ROUTE):
+            file = {"type": "object", "properties": {field: {"type": "string", "format": "binary"}}}
+            content[MULTIPART] = {"schema": {"allOf": [schema, file]}}
     statuses = [429, 500, 503]
     statuses += [401] if kind else []
     statuses += [400, 413] if body or "parameters" in doc else []

@@ -7,14 +7,16 @@ from marshmallow import Schema, fields
 MESSAGE = "Texto para o usuário"
 
 
-def envelope(name: str, data: type[Schema] | None = None, **beside: fields.Field[Any]) -> type[Schema]:
+def envelope(
+    name: str, data: type[Schema] | fields.Field[Any] | None = None, **beside: fields.Field[Any]
+) -> type[Schema]:
     """`{"success": true, "message"?, "data"?}`, with `beside` for the routes that put fields next to `success`."""
     contents: dict[str, Any] = {
         "success": fields.Constant(True, metadata={"type": "boolean", "example": True}),
         "message": fields.String(metadata={"description": MESSAGE}),
     }
     if data is not None:
-        contents["data"] = fields.Nested(data)
+        contents["data"] = data if isinstance(data, fields.Field) else fields.Nested(data)
     return Schema.from_dict({**contents, **beside}, name=f"{name}Answer")
 
 

@@ -1,29 +1,21 @@
 """What others may see of a session, and what it wants to see of them: typing, read messages, presence."""
 
-from typing import Any
-
 import sqlalchemy as sa
 
+from flashapi import bus
+from flashapi.chat_events import ChatsUpdate
 from flashapi.dispatch import Action
-from flashapi.errors import NotFound, SessionNotConnected
+from flashapi.errors import NotFound
+from flashapi.models.base import now_ms
+from flashapi.models.chats import chats
 from flashapi.models.messages import messages
-from flashapi.models.sessions import State
 from flashapi.services import history
 from flashapi.services.backend import Backend, request_id
+from flashapi.services.questions import ask
 from flashapi.services.sessions import Row
-from flashapi.services.states import look_at
 
 UNREAD_AT_MOST = 100
 """Receipts for so many messages suffice: WhatsApp clears the chat's counter with the newest."""
-
-
-def ask(backend: Backend, session: Row, action: Action, **keywords: Any) -> Any:
-    """Ask the session's worker. Raises SessionNotConnected where it can only fail."""
-    if look_at(backend, session).state is not State.CONNECTED:
-        raise SessionNotConnected()
-    return backend.dispatcher.ask(
-        session.mode, session.shard, session.id, action, request_id=request_id(), **keywords
-    )
 
 
 def type_in(backend: Backend, session: Row, *, to: str, typing: bool, recording: bool) -> None:
@@ -37,7 +29,7 @@ def mark_read(backend: Backend, session: Row, *, jid: str, message_id: str | Non
     chat = history.chat_name(jid)
     if message_id is not None:
         found = history.find(backend, session, message_id)
-        if found is None:
+        if found is None or found.from_me:
             raise NotFound(history.NO_MESSAGE)
         chat, unread = found.chat, [found]
     else:
@@ -46,6 +38,15 @@ def mark_read(backend: Backend, session: Row, *, jid: str, message_id: str | Non
     for row in unread:
         by_sender.setdefault(row.sender, []).append(row.message_id)
     ask(backend, session, Action.MARK_READ, chat=chat, by_sender=by_sender)
+    with backend.connections.transaction() as connection:
+        for row in unread:
+            connection.execute(messages.update().where(messages.c.id == row.id).values(status="read"))
+        chat_read = (chats.c.session_id == session.id, chats.c.jid == chat, chats.c.unread > 0)
+        told = []
+        if connection.execute(chats.update().where(*chat_read).values(unread=0, updated_at=now_ms())).rowcount:
+            event = ChatsUpdate(chats=({"id": chat, "unreadCount": 0},))
+            told.append(bus.record(connection, session.id, session.name, event, request_id()))
+    bus.announce(backend.connections.redis, told)
 
 
 def subscribe(backend: Backend, session: Row, *, jid: str) -> None:
@@ -56,7 +57,7 @@ def subscribe(backend: Backend, session: Row, *, jid: str) -> None:
 def _unread(backend: Backend, session: Row, chat: str) -> list[Row]:
     with backend.connections.reading() as connection:
         found = connection.execute(
-            sa.select(messages.c.sender, messages.c.message_id, messages.c.status)
+            sa.select(messages.c.id, messages.c.sender, messages.c.message_id, messages.c.status)
             .where(messages.c.session_id == session.id, messages.c.chat == chat, messages.c.from_me.is_(False))
             .order_by(messages.c.id.desc())
             .limit(UNREAD_AT_MOST)

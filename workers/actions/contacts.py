@@ -11,16 +11,16 @@ from flashapi.errors import NotRegistered
 from flashapi.events import Person
 from workers import contact_rows, people
 from workers.actions.pictures import picture_of
-from workers.addressing import Asks, check, to_jid
+from workers.addressing import Asks, to_jid
 from workers.from_whatsapp import jid_text
 
 
-def check_numbers(client: Asks, connections: Connections, mode: str, *, numbers: Sequence[str]) -> list[dict[str, Any]]:
-    """Which of the numbers have an account, and its real JID."""
-    return [
-        {"number": account.number, "exists": account.exists, "jid": account.jid, "lid": account.lid}
-        for account in check(client, connections, mode, list(numbers))
-    ]
+def check_numbers(
+    client: Asks, connections: Connections, mode: str, *, numbers: Sequence[str]
+) -> list[dict[str, str | None] | None]:
+    """For each number or JID both names of the account that exists; None where there is none."""
+    found = people.accounts(client, connections, mode, numbers)
+    return [{"jid": who.jid, "lid": who.lid} if who is not None else None for who in found]
 
 
 def names(client: Asks, connections: Connections, mode: str, *, person: str) -> dict[str, Any]:
