@@ -65,7 +65,9 @@ class WebhookWorker:
             if time.monotonic() - self._swept >= SWEEP_SECONDS:
                 self._sweep()
         finished = self._lines.stop(STOP_SECONDS)
-        self._fetcher.close()
+        if finished:  # else they are still in use, and go with the process
+            self._fetcher.close()
+            self._connections.close()
         log.info("webhook_worker_stopped", finished=finished)
 
     def _wake(self, endpoint_ids: list[int]) -> None:
