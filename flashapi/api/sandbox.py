@@ -18,13 +18,12 @@ from flashapi.schemas.sandbox import (
     PhonePresenceSchema,
     PhoneReadSchema,
     PhonesAnswer,
-    PhoneTextSchema,
     PhoneTypingSchema,
     ReadAnswer,
     ScanSchema,
-    SentByPhoneAnswer,
     SinceSchema,
 )
+from flashapi.schemas.sandbox_contents import PhoneSendSchema, PhoneSentAnswer
 from flashapi.services import sandbox
 
 blp = Blueprint("sandbox", "/api/sandbox", "Rede simulada para testes: telefones virtuais e falhas")
@@ -80,11 +79,11 @@ class Code(MethodView):
 @blp.route("/phone/<numero>/send")
 class PhoneSend(MethodView):
     @global_key
-    @blp.arguments(PhoneTextSchema)
-    @blp.response(200, SentByPhoneAnswer)
+    @blp.arguments(PhoneSendSchema)
+    @blp.response(200, PhoneSentAnswer)
     @blp.failure(404, "Telefone não encontrado")
     def post(self, body: dict[str, Any], numero: str) -> dict[str, Any]:
-        """Enviar um texto do telefone."""
+        """Enviar algo do telefone: texto, arquivo, enquete, voto, reação, edição e outros."""
         return _ask("phone.send", numero=numero, **body)
 
 

@@ -9,8 +9,13 @@ from flashapi.schemas.fields import REQUIRED, Flag, Recipient, Text, TextList, W
 from flashapi.schemas.recipients import PUNCTUATION
 
 NUMBER = "5511900000001"
-KINDS = ("drop", "down", "blackhole", "slow", "nack", "lost_ack", "replaced", "outdated")
-ONLY_WITH = {"seconds": ("down", "blackhole"), "ms": ("slow",), "code": ("nack",), "count": ("nack", "lost_ack")}
+KINDS = ("drop", "down", "blackhole", "slow", "nack", "lost_ack", "replaced", "outdated", "media")
+ONLY_WITH = {
+    "seconds": ("down", "blackhole"),
+    "ms": ("slow",),
+    "code": ("nack", "media"),
+    "count": ("nack", "lost_ack", "media"),
+}
 WHOLE_NETWORK = "*"
 
 
@@ -44,13 +49,6 @@ class CodeSchema(Schema):
     """The pairing code to enter."""
 
     code = Text(required=True, metadata={"example": "ABCD1234"})
-
-
-class PhoneTextSchema(Schema):
-    """A text the phone sends."""
-
-    to = Recipient(required=True, metadata={"example": "5511900000002"})
-    text = Text(required=True, metadata={"example": "Oi!"})
 
 
 class SinceSchema(Schema):
@@ -90,8 +88,8 @@ class FaultSchema(Schema):
     )
     seconds = Whole(low=1, high=3_600, metadata={"description": "Com down e blackhole"})
     ms = Whole(low=0, high=60_000, metadata={"description": "Com slow"})
-    code = Whole(low=400, high=599, metadata={"description": "Com nack"})
-    count = Whole(low=1, high=10_000, metadata={"description": "Com nack e lost_ack"})
+    code = Whole(low=400, high=599, metadata={"description": "Com nack e media"})
+    count = Whole(low=1, high=10_000, metadata={"description": "Com nack, lost_ack e media"})
 
     @validates_schema(skip_on_field_errors=True)
     def check(self, data: dict[str, Any], **_: Any) -> None:
@@ -135,13 +133,6 @@ class LinkedSchema(Schema):
     jid = fields.String()
 
 
-class SentByPhoneSchema(Schema):
-    """A message the phone has sent."""
-
-    id = fields.String()
-    timestamp = fields.Integer()
-
-
 InboxEntrySchema = Schema.from_dict(
     {
         "id": fields.String(),
@@ -156,6 +147,10 @@ InboxEntrySchema = Schema.from_dict(
         "mimetype": fields.String(allow_none=True),
         "size": fields.Integer(allow_none=True),
         "sha256": fields.String(allow_none=True),
+        "quoted": fields.String(allow_none=True),
+        "mentions": fields.List(fields.String()),
+        "target": fields.String(allow_none=True),
+        "details": fields.Dict(metadata={"description": "O que é próprio do tipo"}),
     },
     name="InboxEntry",
 )
@@ -177,6 +172,5 @@ class ReadIdsSchema(Schema):
 PhoneAnswer = envelope("SandboxPhone", PhoneSchema)
 PhonesAnswer = envelope("SandboxPhones", PhonesSchema)
 LinkedAnswer = envelope("SandboxLinked", LinkedSchema)
-SentByPhoneAnswer = envelope("SandboxSent", SentByPhoneSchema)
 InboxAnswer = envelope("SandboxInbox", InboxSchema)
 ReadAnswer = envelope("SandboxRead", ReadIdsSchema)
