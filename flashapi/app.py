@@ -20,6 +20,7 @@ from flashapi.api import (
     openapi,
     presences,
     sandbox,
+    sandbox_groups,
     sandbox_phones,
     sessions,
     tracing,
@@ -107,5 +108,5 @@ def _register_routes(app: Flask, settings: Settings) -> None:
     rest = openapi.make_rest(app, settings)
     app.register_blueprint(docs.blp)
     nouns = [health, sessions, chat, kinds, media, presences, history, contacts, groups]
-    for noun in [*nouns, *([sandbox, sandbox_phones] if settings.sandbox else [])]:
+    for noun in [*nouns, *([sandbox, sandbox_phones, sandbox_groups] if settings.sandbox else [])]:
         rest.register_blueprint(noun.blp)
