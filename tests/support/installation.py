@@ -44,6 +44,7 @@ class Installation:
             "GLOBAL_API_KEY": GLOBAL_KEY,
             "GLOBAL_WEBSOCKET_SECRET": SOCKET_SECRET,
             "LIVE": "false",
+            "RATE_LIMIT_MAX_REQUESTS": "1000000",  # those who wait here ask often
             **(environ or {}),
         }
         self.environ = {name: value for name, value in given.items() if value}
