@@ -15,12 +15,14 @@ from pathlib import Path
 import structlog
 
 from sandbox.arrivals import Arrivals
+from sandbox.call_operations import CallOperations
 from sandbox.certificates import serve_tls
 from sandbox.client_patch import announce, patch_client
 from sandbox.control import Control
 from sandbox.fault_operations import FaultOperations
 from sandbox.group_operations import GroupOperations
 from sandbox.group_phones import GroupPhones
+from sandbox.history_operations import HistoryOperations
 from sandbox.inbox import Inbox
 from sandbox.linking import Linking
 from sandbox.media_files import MediaFiles
@@ -29,8 +31,8 @@ from sandbox.network import Network
 from sandbox.noise import ServerIdentity
 from sandbox.operations import PhoneOperations
 from sandbox.phones import Phones
-from sandbox.pictures import Pictures
 from sandbox.presences import Presences
+from sandbox.profile_operations import ProfileOperations
 from sandbox.send_operations import SendOperations
 from sandbox.server import Gateway
 from sandbox.store import Store
@@ -52,14 +54,16 @@ async def run(folder: Path) -> None:
     files = MediaFiles(folder / "media")
     arrivals = Arrivals(network, Inbox(store.connection), files)
     phones = Phones(network, arrivals)
-    media = MediaServer(network, files, Pictures(store.connection))
+    media = MediaServer(network, files)
     media_listener = await media.listen(serve_tls(store, folder))
     linking, presences = Linking(network), Presences(network)
     gateway = Gateway(network, linking, presences, identity)
     server, port = await gateway.listen()
     groups = GroupPhones(phones)
     operations = PhoneOperations(network, phones, groups, linking, presences).by_name()
-    operations |= SendOperations(phones, groups, media).by_name()
+    operations |= SendOperations(phones, groups, files).by_name()
+    operations |= ProfileOperations(network).by_name() | CallOperations(network, phones.calls).by_name()
+    operations |= HistoryOperations(phones, files).by_name()
     operations |= GroupOperations(network).by_name()
     operations |= FaultOperations(network, gateway).by_name()
     control_path = folder / "control.sock"

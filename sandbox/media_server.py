@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
 import hmac
 import secrets
 import ssl
@@ -20,7 +19,6 @@ from sandbox.accounts import Account
 from sandbox.http_messages import Answer, MalformedRequest, Request, answer_json, read_request
 from sandbox.media_files import LARGEST_FILE, FileTooLarge, MediaFiles, WrongHash
 from sandbox.network import Link, Network
-from sandbox.pictures import Pictures
 from sandbox.ports import bind_kept_port
 from sandbox.stanzas import result
 from sandbox.wire import Node
@@ -33,17 +31,12 @@ log = structlog.get_logger()
 
 
 class MediaServer:
-    """Serves the files of `files` and the pictures of `pictures`."""
+    """Serves the files of `files` and the network's pictures."""
 
-    def __init__(self, network: Network, files: MediaFiles, pictures: Pictures) -> None:
+    def __init__(self, network: Network, files: MediaFiles) -> None:
         self.network = network
         self.files = files
-        self.pictures = pictures
-        self.port = 0
         self.connections: set[asyncio.StreamWriter] = set()
-        self._secret = network.store.setting("media_secret") or secrets.token_bytes(32)
-        network.store.set_setting("media_secret", self._secret)
-        network.answerers["w:m", "media_conn"] = self.answer_media_conn
 
     async def listen(self, context: ssl.SSLContext) -> asyncio.Server:
         """Listen on the port of the last run, as links to files live longer than the process. Raises OSError."""
@@ -51,23 +44,14 @@ class MediaServer:
         async def bind(port: int) -> asyncio.Server:
             return await asyncio.start_server(self._serve, HOST, port, ssl=context, limit=1 << 18)
 
-        server, self.port = await bind_kept_port(self.network.store, "media_port", bind)
+        server, port = await bind_kept_port(self.network.store, "media_port", bind)
+        self.network.media_host = f"localhost:{port}"
         return server
 
     def cut_all(self) -> None:
         """Reset every connection."""
         for writer in list(self.connections):
             writer.transport.abort()
-
-    @property
-    def host(self) -> str:
-        return f"localhost:{self.port}"
-
-    def answer_media_conn(self, link: Link, query: Node) -> Node:
-        """Where a device may bring its files, and the word that lets it."""
-        attrs = {"ttl": str(TTL_SECONDS), "auth_ttl": str(TTL_SECONDS), "max_buckets": "12"}
-        host = Node("host", {"hostname": self.host})
-        return result(query, Node("media_conn", {"auth": self._authorise(link.account), **attrs}, [host]))
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections.add(writer)
@@ -103,7 +87,7 @@ class MediaServer:
             path = self.files.find(request.path.removeprefix(FILE_PATH))
             return Answer(200, content=path) if path else answer_json(404)
         if request.method == "GET" and request.path.startswith(PICTURE_PATH):
-            image = self.pictures.by_id(request.path.removeprefix(PICTURE_PATH))
+            image = self.network.pictures.by_id(request.path.removeprefix(PICTURE_PATH))
             return Answer(200, "image/jpeg", image) if image else answer_json(404)
         return answer_json(404)
 
@@ -112,7 +96,7 @@ class MediaServer:
             return answer_json(401)
         try:
             digest = base64.urlsafe_b64decode(request.path.rpartition("/")[2])
-        except (ValueError, binascii.Error):
+        except ValueError:
             return answer_json(400)
         if len(digest) != 32 or not request.length:
             return answer_json(400)
@@ -126,17 +110,29 @@ class MediaServer:
             return answer_json(400)
         log.info("media_uploaded", account=number, name=digest.hex(), kind=request.path.split("/")[2])
         direct_path = direct_path_of(digest)
-        return answer_json(200, url=f"https://{self.host}{direct_path}", direct_path=direct_path)
-
-    def _authorise(self, account: Account) -> str:
-        return f"{account.number}.{hmac.digest(self._secret, account.number.encode(), 'sha256').hex()}"
+        return answer_json(200, url=f"https://{self.network.media_host}{direct_path}", direct_path=direct_path)
 
     def _uploader(self, request: Request) -> str | None:
         """The number whose `auth` a request carries."""
         auth = request.query.get("auth", "")
         account = self.network.directory.by_number(auth.partition(".")[0])
-        valid = account is not None and hmac.compare_digest(self._authorise(account).encode(), auth.encode())
+        valid = account is not None and hmac.compare_digest(_authorise(self.network, account).encode(), auth.encode())
         return account.number if account and valid else None
+
+
+def answer_media_conn(network: Network, link: Link, query: Node) -> Node:
+    """Where a device may bring its files, and the word that lets it."""
+    attrs = {"ttl": str(TTL_SECONDS), "auth_ttl": str(TTL_SECONDS), "max_buckets": "12"}
+    host = Node("host", {"hostname": network.media_host})
+    return result(query, Node("media_conn", {"auth": _authorise(network, link.account), **attrs}, [host]))
+
+
+def _authorise(network: Network, account: Account) -> str:
+    secret = network.store.setting("media_secret")
+    if secret is None:
+        secret = secrets.token_bytes(32)
+        network.store.set_setting("media_secret", secret)
+    return f"{account.number}.{hmac.digest(secret, account.number.encode(), 'sha256').hex()}"
 
 
 def direct_path_of(digest: bytes) -> str:

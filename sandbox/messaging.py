@@ -35,7 +35,7 @@ def handle_message(network: Network, link: Link, message: Node) -> None:
     with network.store.transaction():
         for to, content in copies or [(_single_target(message, recipient), message.children)]:
             owner = network.directory.by_jid(to)
-            if owner is not None:
+            if owner is not None and not network.preferences.blocks(owner, link.account):
                 network.deliver(to, _copy(link, message, recipient, owner, content))
 
 
@@ -78,6 +78,8 @@ def handle_chatstate(network: Network, link: Link, chatstate: Node) -> None:
         return
     recipient = network.directory.by_jid(target)
     if target is None or recipient is None:
+        return
+    if network.preferences.blocks(recipient, link.account):
         return
     source = link.account.hidden_address() if target.server == LID_SERVER else link.account.address()
     network.tell(recipient, Node("chatstate", {"from": source}, chatstate.content))

@@ -14,6 +14,8 @@ from sandbox.faults import Faults
 from sandbox.groups import Groups
 from sandbox.jid import JID
 from sandbox.keys import KeyPair
+from sandbox.pictures import Pictures
+from sandbox.preferences import Preferences
 from sandbox.store import Store
 from sandbox.wire import Node, encode
 
@@ -37,9 +39,6 @@ class Link:
     available: bool = False  # it has said that somebody is looking
 
 
-Answerer = Callable[[Link, Node], Node | None]
-
-
 @dataclass(slots=True)
 class Network:
     """State shared by everything that handles stanzas. All of it runs in one event loop, so nothing is locked."""
@@ -49,11 +48,12 @@ class Network:
     endpoints: Endpoints
     faults: Faults
     groups: Groups
+    preferences: Preferences
+    pictures: Pictures
     links: dict[DeviceKey, Link] = field(default_factory=dict)
     # Who has asked for the devices of an account: they cache the list and are told when it changes.
     watchers: dict[str, set[DeviceKey]] = field(default_factory=dict)
-    # Who answers questions of devices besides queries.py, by namespace and subject.
-    answerers: dict[tuple[str, str], Answerer] = field(default_factory=dict)
+    media_host: str = ""  # where the media server listens, once it does
     # What the phones do, set by them.
     on_active: Callable[[Link], None] = field(default=lambda link: None)
     deliver_to_phone: Callable[[Account, Node], None] = field(default=lambda account, node: None)
@@ -61,7 +61,16 @@ class Network:
 
     @classmethod
     def load(cls, store: Store) -> Network:
-        return cls(store, Directory(store.load_accounts()), Endpoints(store), Faults(), Groups(store.connection))
+        tables = store.connection
+        return cls(
+            store,
+            Directory(store.load_accounts()),
+            Endpoints(store),
+            Faults(),
+            Groups(tables),
+            Preferences(tables),
+            Pictures(tables),
+        )
 
     def create_account(self, number: str, name: str) -> Account:
         """Register a number. Raises NumberTaken when it exists in its other spelling."""

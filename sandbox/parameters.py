@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from typing import Any
 
 from sandbox.accounts import Account
@@ -68,7 +67,7 @@ def objects(params: Params, field: str) -> list[Params]:
 def decoded(params: Params, field: str) -> bytes:
     try:
         return base64.b64decode(text(params, field), validate=True)
-    except binascii.Error as error:
+    except ValueError as error:
         raise Refusal(400, f"O campo {field} não é base64 válido.") from error
 
 

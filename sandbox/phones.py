@@ -11,6 +11,7 @@ from sandbox import messages
 from sandbox.accounts import Account
 from sandbox.activity import Activity, receipt_ids
 from sandbox.arrivals import Arrivals
+from sandbox.calls import Calls
 from sandbox.inbox import Envelope
 from sandbox.jid import JID
 from sandbox.network import Link, Network
@@ -35,6 +36,7 @@ class Phones:
         self.inbox = arrivals.inbox
         self.show = arrivals.show
         self.activity = Activity()
+        self.calls = Calls(network, arrivals.inbox)
         network.deliver_to_phone = self.receive
         network.on_active = self.welcome
 
@@ -47,6 +49,8 @@ class Phones:
         elif author := self.network.directory.by_jid(stanza.jid("from")):
             if stanza.tag == "receipt":
                 self.activity.note(account, author, stanza.text("type", "delivered"), receipt_ids(stanza))
+            elif stanza.tag == "call":
+                self.calls.notice(account, author, stanza)
             elif stanza.tag == "chatstate" and stanza.children:
                 self.activity.note(account, author, stanza.children[0].tag, [])
 
@@ -57,7 +61,7 @@ class Phones:
         with self.network.store.transaction():
             self.inbox.remember_sent(account.number, id, str(chat), messages.encode(message))
             for device in to.device_numbers():
-                if to is not account:
+                if to is not account and not self.network.preferences.blocks(to, account):
                     self._send(
                         account, to.hidden_address(device), self._message(account, id, timestamp, message), message
                     )
@@ -79,9 +83,21 @@ class Phones:
         self.network.store.save_device(account, device)
         self._share_keys(account, device.number)
 
+    def tell_own_devices(self, account: Account, message: messages.Message) -> None:
+        """Send all linked devices something that is between the account's devices and nothing to show."""
+        with self.network.store.transaction():
+            for device in account.devices:
+                self._send_peer(account, device, message)
+            self.network.endpoints.save(account)
+
     def _share_keys(self, account: Account, device: int) -> None:
         key = app_state_key(self.network, account)
         message = messages.key_share([(key.key_id, key.key_data)], timestamp=int(time.time() * 1000))
+        with self.network.store.transaction():
+            self._send_peer(account, device, message)
+            self.network.endpoints.save(account)
+
+    def _send_peer(self, account: Account, device: int, message: messages.Message) -> None:
         attrs: dict[str, Value] = {
             "from": account.address(),
             "id": new_id(),
@@ -89,9 +105,7 @@ class Phones:
             "category": "peer",
             "t": now(),
         }
-        with self.network.store.transaction():
-            self._send(account, account.hidden_address(device), Node("message", attrs), message)
-            self.network.endpoints.save(account)
+        self._send(account, account.hidden_address(device), Node("message", attrs), message)
 
     def read(self, account: Account, chat: Account, ids: list[str] | None) -> list[str]:
         """Open a chat: mark its messages as read and tell their sender; returns the ids that were unread."""

@@ -11,8 +11,20 @@ from sandbox.appstate_server import answer_sync
 from sandbox.devices import remove_device
 from sandbox.group_queries import answer_groups
 from sandbox.jid import SERVER
+from sandbox.media_server import answer_media_conn
 from sandbox.network import Link, Network
 from sandbox.prekeys import answer_bundles, answer_count, answer_upload
+from sandbox.profile_queries import (
+    accept_setting,
+    answer_contact_link,
+    answer_mex,
+    answer_picture,
+    answer_privacy,
+    answer_status_privacy,
+    change_blocked,
+    list_blocked,
+    set_about,
+)
 from sandbox.stanzas import error, notification, now, result
 from sandbox.usync import answer_usync
 from sandbox.wire import Node
@@ -28,9 +40,7 @@ def handle_iq(network: Network, link: Link, query: Node) -> None:
         return
     namespace, subject = query.text("xmlns"), query.children[0].tag if query.children else ""
     answerer = answer_groups if namespace == "w:g2" and subject else ANSWERERS.get((namespace, subject))
-    if registered := network.answerers.get((namespace, subject)):
-        answer = registered(link, query)
-    elif answerer:
+    if answerer:
         answer = answerer(network, link, query)
     else:
         log.info("query_unknown", namespace=namespace, subject=subject, account=link.account.number)
@@ -66,12 +76,6 @@ def _remove_device(network: Network, link: Link, query: Node) -> None:
     remove_device(network, link.account, jid.device, tell=jid.device != link.device.number)
 
 
-def _list_privacy(network: Network, link: Link, query: Node) -> Node:
-    names = ("readreceipts", "last", "online", "profile", "status", "groupadd", "calladd")
-    categories = [Node("category", {"name": name, "value": "all"}) for name in names]
-    return result(query, Node("privacy", {}, categories))
-
-
 def _issue_tokens(network: Network, link: Link, query: Node) -> Node:
     """Pass the trust on: who is given a token by somebody may see that person's presence and picture."""
     tokens = query.child("tokens")
@@ -89,14 +93,6 @@ def _issue_tokens(network: Network, link: Link, query: Node) -> Node:
     return result(query, Node("tokens", {}, []))
 
 
-def _no_picture(network: Network, link: Link, query: Node) -> Node:
-    return error(query, 404, "item-not-found")
-
-
-def _empty_list(network: Network, link: Link, query: Node) -> Node:
-    return result(query, Node("list", {}, []))
-
-
 ANSWERERS: dict[tuple[str, str], Answerer] = {
     ("w:p", ""): _pong,
     ("encrypt", "count"): answer_count,
@@ -106,9 +102,17 @@ ANSWERERS: dict[tuple[str, str], Answerer] = {
     ("passive", "passive"): _be_passive,
     ("md", "remove-companion-device"): _remove_device,
     ("usync", "usync"): answer_usync,
-    ("privacy", "privacy"): _list_privacy,
+    ("privacy", "privacy"): answer_privacy,
     ("privacy", "tokens"): _issue_tokens,
     ("w:sync:app:state", "sync"): answer_sync,
-    ("w:profile:picture", "picture"): _no_picture,
-    ("blocklist", ""): _empty_list,
+    ("w:m", "media_conn"): answer_media_conn,
+    ("w:profile:picture", "picture"): answer_picture,
+    ("w:profile:picture", ""): answer_picture,
+    ("blocklist", ""): list_blocked,
+    ("blocklist", "item"): change_blocked,
+    ("status", "status"): set_about,
+    ("status", "privacy"): answer_status_privacy,
+    ("w:mex", "query"): answer_mex,
+    ("w:qr", "qr"): answer_contact_link,
+    ("disappearing_mode", "disappearing_mode"): accept_setting,
 }

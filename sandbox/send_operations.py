@@ -14,8 +14,9 @@ from sandbox.group_messaging import may_write
 from sandbox.group_phones import GroupPhones
 from sandbox.groups import Group
 from sandbox.inbox import Kept
+from sandbox.media_files import MediaFiles
 from sandbox.media_keys import INFOS, Sealed
-from sandbox.media_server import MediaServer, direct_path_of
+from sandbox.media_server import direct_path_of
 from sandbox.parameters import (
     Params,
     decoded,
@@ -51,12 +52,12 @@ Composed = tuple[messages.Message, Sealed | None]
 class SendOperations:
     """One method per kind of message."""
 
-    def __init__(self, phones: Phones, groups: GroupPhones, media: MediaServer) -> None:
+    def __init__(self, phones: Phones, groups: GroupPhones, files: MediaFiles) -> None:
         self.network = phones.network
         self.inbox = phones.inbox
         self.phones = phones
         self.groups = groups
-        self.media = media
+        self.files = files
         self.kinds: dict[str, Callable[[Account, Chat, Params], Awaitable[Composed]]] = {
             "text": self._text,
             "image": self._file,
@@ -134,9 +135,9 @@ class SendOperations:
         elif kind == "sticker":
             fields["isAnimated"] = flag(params, "animated", False)
         view_once = kind in ("image", "video") and flag(params, "viewOnce", False)
-        sealed = await to_thread(self.media.files.seal, self._pieces(params), INFOS[f"{kind}Message"])
+        sealed = await to_thread(self.files.seal, self._pieces(params), INFOS[f"{kind}Message"])
         path = direct_path_of(sealed.enc_sha256)
-        stored = contents.StoredFile(sealed, path, f"https://{self.media.host}{path}")
+        stored = contents.StoredFile(sealed, path, f"https://{self.network.media_host}{path}")
         return contents.write_file(kind, stored, view_once=view_once, **fields), sealed
 
     def _pieces(self, params: Params) -> Iterator[bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import structlog
 
+from sandbox.calls import handle_call
 from sandbox.connection import Connection, ConnectionLost
 from sandbox.messaging import handle_ack, handle_chatstate, handle_message, handle_receipt
 from sandbox.network import Link, Network
@@ -78,6 +79,8 @@ def _handle(network: Network, presences: Presences, link: Link, node: Node) -> N
             handle_ack(network, link, node)
         case "chatstate":
             handle_chatstate(network, link, node)
+        case "call":
+            handle_call(network, link, node)
         case "presence":
             presences.handle(link, node)
         case "ib":

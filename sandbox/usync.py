@@ -29,8 +29,8 @@ def _describe(network: Network, link: Link, user: Node, kinds: list[str]) -> Nod
         return Node("user", {"jid": jid}, [])
     if "devices" in kinds:
         network.watchers.setdefault(account.number, set()).add((link.account.number, link.device.number))
-    known = {"devices": _devices, "lid": _lid, "contact": _contact, "status": _status}
-    return Node("user", {"jid": jid}, [known[kind](account) for kind in kinds if kind in known])
+    known = {"devices": _devices, "lid": _lid, "contact": _contact, "status": _status, "picture": _picture}
+    return Node("user", {"jid": jid}, [known[kind](network, account) for kind in kinds if kind in known])
 
 
 def _describe_contact(network: Network, user: Node) -> Node:
@@ -44,7 +44,7 @@ def _describe_contact(network: Network, user: Node) -> Node:
     return Node("user", dict(attrs), [Node("contact", {"type": "in"}, text)])
 
 
-def _devices(account: Account) -> Node:
+def _devices(network: Network, account: Account) -> Node:
     devices = [Node("device", {"id": "0"})]
     devices += [
         Node("device", {"id": str(device.number), "key-index": str(device.key_index)})
@@ -53,13 +53,18 @@ def _devices(account: Account) -> Node:
     return Node("devices", {}, [Node("device-list", {}, devices), Node("key-index-list", {"ts": "0"})])
 
 
-def _lid(account: Account) -> Node:
+def _lid(network: Network, account: Account) -> Node:
     return Node("lid", {"val": account.hidden_address()})
 
 
-def _contact(account: Account) -> Node:
+def _contact(network: Network, account: Account) -> Node:
     return Node("contact", {"type": "in"})
 
 
-def _status(account: Account) -> Node:
-    return Node("status", {}, b"")
+def _status(network: Network, account: Account) -> Node:
+    return Node("status", {}, network.preferences.about(account).encode())
+
+
+def _picture(network: Network, account: Account) -> Node:
+    picture = network.pictures.of(account.number)
+    return Node("picture", {"id": picture.id} if picture else {})

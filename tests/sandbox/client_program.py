@@ -6,6 +6,7 @@ Go library's own prints go to stderr.
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import sys
@@ -21,11 +22,13 @@ os.environ["SSL_CERT_FILE"] = os.path.join(os.path.dirname(sys.argv[1]), "ca-bun
 sys.path.insert(0, sys.argv[1])
 
 from client_addresses import jid_of, text_of  # noqa: E402  the path above decides which neonize this takes
+from client_contacts import CONTACT_READERS, ContactCommands  # noqa: E402
+from client_contents import ContentCommands  # noqa: E402
 from client_groups import GROUP_READERS, GroupCommands  # noqa: E402
 from neonize import client as neonize_client  # noqa: E402  the path above decides which copy this is
 from neonize import events  # noqa: E402
 from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message  # noqa: E402
-from neonize.utils.enum import ChatPresence, ChatPresenceMedia, MediaType, Presence, ReceiptType  # noqa: E402
+from neonize.utils.enum import ChatPresence, ChatPresenceMedia, Presence, ReceiptType  # noqa: E402
 
 _lock = threading.Lock()
 
@@ -35,12 +38,13 @@ def tell(**fields: Any) -> None:
         _out.write(json.dumps(fields) + "\n")
 
 
-class Session(GroupCommands):
+class Session(GroupCommands, ContentCommands, ContactCommands):
     """One NewClient and the commands that can be given to it."""
 
     def __init__(self, store: str, uuid: str) -> None:
         self.client = neonize_client.NewClient(store, uuid=uuid)
         self.client._stop_finalizer.detach()
+        self.kept: dict[str, Any] = {}  # every message event by its id, for commands about messages
         self.client.event.qr(lambda _, data: tell(event="qr", text=data.decode()))
         for name, reader in READERS.items():
             self._listen(name, reader)
@@ -48,6 +52,8 @@ class Session(GroupCommands):
 
     def _listen(self, name: str, reader: Callable[[Any], dict[str, Any]]) -> None:
         def on_event(_: Any, event: Any) -> None:
+            if name == "Message":
+                self.kept[event.Info.ID] = event
             tell(event=name, **reader(event))
 
         self.client.event(getattr(events, f"{name}Ev"))(on_event)
@@ -73,11 +79,6 @@ class Session(GroupCommands):
         start = time.monotonic()
         sent = self.client.send_message(jid_of(to), Message(conversation=text))
         return {"id": sent.ID, "timestamp": sent.Timestamp, "seconds": time.monotonic() - start}
-
-    def upload(self, path: str, kind: str) -> dict[str, Any]:
-        with open(path, "rb") as file:
-            sent = self.client.upload(file.read(), MediaType[kind])
-        return {"url": sent.url, "direct_path": sent.DirectPath, "size": sent.FileLength}
 
     def is_on_whatsapp(self, number: str) -> list[dict[str, Any]]:
         found = self.client.is_on_whatsapp(number)
@@ -116,11 +117,16 @@ def read_message(event: Any) -> dict[str, Any]:
         "from_me": source.IsFromMe,
         "push_name": event.Info.Pushname,
         "text": event.Message.conversation,
+        "type": event.Info.Type,
+        "edit": event.Info.Edit,
+        "message": base64.b64encode(event.Message.SerializeToString()).decode(),
         "content": [field.name for field, _ in event.Message.ListFields()],
     }
 
 
-READERS: dict[str, Callable[[Any], dict[str, Any]]] = GROUP_READERS | {
+READERS: dict[str, Callable[[Any], dict[str, Any]]] = {
+    **GROUP_READERS,
+    **CONTACT_READERS,
     "PairStatus": lambda event: {"jid": text_of(event.ID)},
     "Connected": lambda event: {},
     "Disconnected": lambda event: {},
