@@ -50,6 +50,7 @@ class Action(StrEnum):
     SHOW_TYPING = "show_typing"
     MARK_READ = "mark_read"
     SUBSCRIBE_PRESENCE = "subscribe_presence"
+    DOWNLOAD_MEDIA = "download_media"
 
 
 class Lane(StrEnum):

@@ -11,10 +11,11 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
+from http import HTTPStatus
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 from flashapi.addresses import OutgoingFailed, OutgoingRefused, Peer, is_local_name, is_public, literal, resolve
@@ -65,15 +66,17 @@ class Fetcher:
         accept: str = "*/*",
         headers: Mapping[str, str] | None = None,
         beginning: bool = False,
+        into: Callable[[bytes], object] | None = None,
     ) -> Fetched:
         """Fetch within `timeout` seconds in all, following redirects. Raises OutgoingRefused, OutgoingFailed.
 
-        A body of more than `max_bytes` is a failure, or with `beginning` cut there.
+        A body of more than `max_bytes` is a failure, or with `beginning` cut there. A successful answer's body goes
+        piece by piece to `into`, where that is given, and is not kept.
         """
         ends = time.monotonic() + timeout
         sent = {"Accept": accept, **(headers or {})}
         for _ in range(MAX_REDIRECTS + 1):
-            fetched = self._request("GET", url, None, sent, ends, max_bytes, whole=not beginning)
+            fetched = self._request("GET", url, None, sent, ends, max_bytes, whole=not beginning, into=into)
             onward = fetched.headers.get("location")
             if fetched.status not in REDIRECTS or onward is None:
                 return fetched
@@ -118,6 +121,7 @@ class Fetcher:
         ends: float,
         limit: int,
         whole: bool,
+        into: Callable[[bytes], object] | None = None,
     ) -> Fetched:
         parts, host, port = self._destination(url)
         path = quote(parts.path or "/", SAFE_IN_PATH)
@@ -125,15 +129,16 @@ class Fetcher:
         sent = {"Accept-Encoding": "identity", **_authorization(parts), **headers}
         while True:
             connection, used = self._connection(parts.scheme, host, port)
+            answer: http.client.HTTPResponse | None = None
             try:
                 with connection.until(ends):
                     connection.request(method, target, body, sent)
                     answer = connection.answer = connection.getresponse()
-                    content, ended = _read(answer, limit, whole)
+                    content, ended = _read(answer, limit, whole, into if answer.status == HTTPStatus.OK else None)
                     connection.check_deadline()  # being cut looks like the end of a body of unknown length
             except (OSError, http.client.HTTPException) as error:
                 connection.end()
-                if used and isinstance(error, _PEER_HAD_GONE) and not connection.expired:
+                if used and answer is None and isinstance(error, _PEER_HAD_GONE) and not connection.expired:
                     continue  # it had closed the kept connection before it saw the request
                 raise OutgoingFailed(_failure(host, connection.expired, error)) from error
             except BaseException:
@@ -270,14 +275,19 @@ def _authorization(parts: SplitResult) -> dict[str, str]:
     return {"Authorization": "Basic " + base64.b64encode(pair.encode()).decode()}
 
 
-def _read(answer: http.client.HTTPResponse, limit: int, whole: bool) -> tuple[bytes, bool]:
+def _read(
+    answer: http.client.HTTPResponse, limit: int, whole: bool, into: Callable[[bytes], object] | None
+) -> tuple[bytes, bool]:
     """Up to `limit` bytes of the body, and whether that was all. `whole` makes a longer body an error."""
     content = bytearray()
-    while len(content) <= limit:
-        chunk = answer.read(min(CHUNK, limit + 1 - len(content)))
+    take = into or content.extend
+    size = 0
+    while size <= limit:
+        chunk = answer.read(min(CHUNK, limit + 1 - size))
         if not chunk:
             return bytes(content), True
-        content += chunk
+        size += len(chunk)
+        take(chunk)
     if whole:
         raise OutgoingFailed(f"A resposta passa de {limit} bytes")
     return bytes(content[:limit]), False

@@ -56,7 +56,7 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
         decorate: Callable[[View], View] = super().arguments(schema, location=location, **options)
         return decorate
 
-    def response(self, status: int, schema: type[Schema], **options: Any) -> Callable[[View], View]:
+    def response(self, status: int, schema: type[Schema] | dict[str, Any], **options: Any) -> Callable[[View], View]:
         """Dump what the view returns with this schema."""
         decorate: Callable[[View], View] = super().response(status, schema, **options)
         return decorate

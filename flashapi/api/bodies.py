@@ -8,10 +8,12 @@ from flask import Request
 from marshmallow import EXCLUDE, Schema, ValidationError
 from webargs.flaskparser import FlaskParser
 
+from flashapi.api.uploads import MULTIPART, SpoolingRequest
 from flashapi.errors import InvalidInput, TooLarge
 from flashapi.schemas.fields import Sentence
+from flashapi.schemas.media import FileField
 
-FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+FORMS = ("application/x-www-form-urlencoded", MULTIPART)
 
 
 class BodyParser(FlaskParser):
@@ -21,13 +23,15 @@ class BodyParser(FlaskParser):
     DEFAULT_UNKNOWN_BY_LOCATION = {**FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION, "json": EXCLUDE}
 
     def load_json(self, req: Request, schema: Schema) -> Any:
+        if req.mimetype == MULTIPART and _takes_file(schema):
+            return _form_with_files(req)
         limit = req.max_content_length
         if req.content_length is None and limit is not None and len(req.get_data()) >= limit:
             raise TooLarge()  # a chunked body that long has been cut off at the limit, silently
         if req.mimetype == "application/json" or req.mimetype.endswith("+json"):
             return _json_object(req.get_data())
         if req.mimetype in FORMS:
-            return {name.removesuffix("[]"): _form_value(name, req.form.getlist(name)) for name in req.form}
+            return _form(req)
         return {}
 
     def handle_error(self, error: ValidationError, req: Request, schema: Schema, **_: Any) -> NoReturn:
@@ -37,6 +41,20 @@ class BodyParser(FlaskParser):
         # The contract's own refusals come before those of fields it doesn't have.
         name, text = min(texts.items(), key=lambda item: not isinstance(item[1], Sentence))
         raise InvalidInput(text if isinstance(text, Sentence) else f"{name} {text}")
+
+
+def _takes_file(schema: Schema) -> bool:
+    return any(isinstance(field, FileField) for field in schema.fields.values())
+
+
+def _form_with_files(req: Request) -> dict[str, Any]:
+    assert isinstance(req, SpoolingRequest)
+    req.expect_file()
+    return {**_form(req), **req.uploads()}
+
+
+def _form(req: Request) -> dict[str, Any]:
+    return {name.removesuffix("[]"): _form_value(name, req.form.getlist(name)) for name in req.form}
 
 
 def _json_object(raw: bytes) -> dict[str, Any]:

@@ -36,7 +36,9 @@ _INSIDE_ZIP: tuple[tuple[bytes, str], ...] = (
     (b"xl/", f"{OOXML}spreadsheetml.sheet"),
     (b"ppt/", f"{OOXML}presentationml.presentation"),
 )
-_MARKUP = re.compile(rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(!doctype html|html|svg)\b", re.IGNORECASE | re.DOTALL)
+_MARKUP = re.compile(
+    rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(!doctype html|html|svg)\b", re.IGNORECASE | re.DOTALL
+)
 CONTAINERS = {
     "application/zip": re.compile(r"application/(vnd\..+|epub\+zip|java-archive|x-zip-compressed)"),
     "application/x-ole-storage": re.compile(r"application/(msword|vnd\.ms-.+|vnd\.visio|x-msi)"),

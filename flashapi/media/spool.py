@@ -22,7 +22,8 @@ UNNAMED_SECONDS = 600.0
 RECEIVED_SECONDS = 3_600.0
 """How long a received file is kept after it was last asked for."""
 PART = ".part"
-_NAME = re.compile(r"(out|in)-[0-9a-f]{32,64}")
+_TO_SEND = re.compile(r"out_([0-9a-z-]{1,36})_[0-9a-f]{16}")
+_RECEIVED = re.compile(r"in_[0-9a-f]{64}")
 
 
 class Spool:
@@ -33,7 +34,7 @@ class Spool:
         self._quota = settings.media_quota_bytes
         self._folder = settings.media_dir
 
-    def draft(self, name: str | None = None) -> "Draft":
+    def draft(self) -> "Draft":
         """A new file. Raises Unavailable when the quota is used up."""
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         room = self._quota - self._used()
@@ -41,12 +42,12 @@ class Spool:
             room += self._evict_received(self.file_limit - room)
         if room <= 0:
             raise Unavailable("O armazenamento de mídia está cheio; tente novamente mais tarde", retry_after=60)
-        return Draft(self._folder, name or f"out-{secrets.token_hex(16)}", self.file_limit, room)
+        return Draft(self._folder, self.file_limit, room)
 
     def path(self, name: str) -> Path:
         """The file of that name. Raises Gone."""
         path = self._folder / name
-        if not _NAME.fullmatch(name) or not path.is_file():
+        if not _is_name(name) or not path.is_file():
             raise Gone("O arquivo não está mais no armazenamento de mídia")
         return path
 
@@ -61,22 +62,22 @@ class Spool:
 
     def remove(self, name: str) -> None:
         """Remove a file, if it is there."""
-        if _NAME.fullmatch(name):
+        if _is_name(name):
             (self._folder / name).unlink(missing_ok=True)
 
-    def forgotten(self) -> list[str]:
-        """Files to send that have lain here long enough for a row to name them."""
+    def to_send(self) -> dict[str, str]:
+        """Files to send that have lain here long enough for a row to name them, each with its session's id."""
         before = time.time() - UNNAMED_SECONDS
-        return [name for name, _, changed in self._files() if name.startswith("out-") and changed < before]
+        found = ((_TO_SEND.fullmatch(name), changed) for name, _, changed in self._files())
+        return {match[0]: match[1] for match, changed in found if match is not None and changed < before}
 
-    def sweep(self, forgotten: Collection[str]) -> int:
-        """Remove these files, drafts nobody finished, and received files nobody asked for lately; returns how many."""
+    def sweep(self, forgotten: Collection[str] = ()) -> int:
+        """Remove these files to send, drafts nobody finished, received files nobody asked for lately; say how many."""
         now = time.time()
         expired = [
             name
             for name, _, changed in self._files()
-            if (name.startswith("in-") and changed < now - RECEIVED_SECONDS)
-            or (name.endswith(PART) and changed < now - RECEIVED_SECONDS)
+            if changed < now - RECEIVED_SECONDS and (name.endswith(PART) or _RECEIVED.fullmatch(name))
         ]
         for name in (*forgotten, *expired):
             (self._folder / name).unlink(missing_ok=True)
@@ -91,7 +92,7 @@ class Spool:
         for name, size, _ in sorted(self._files(), key=lambda file: file[2]):
             if freed >= wanted:
                 break
-            if name.startswith("in-") and not name.endswith(PART):
+            if _RECEIVED.fullmatch(name):
                 (self._folder / name).unlink(missing_ok=True)
                 freed += size
         return freed
@@ -115,14 +116,12 @@ class Spool:
 class Draft:
     """A file being written. Closing it removes it, unless it was kept."""
 
-    def __init__(self, folder: Path, name: str, limit: int, room: int) -> None:
-        self.name = name
+    def __init__(self, folder: Path, limit: int, room: int) -> None:
         self.size = 0
         self.head = b""
         self._limit, self._room = limit, room
         self._digest = hashlib.sha256()
-        self._path = folder / name
-        self._part = folder / f"{name}.{secrets.token_hex(4)}{PART}"
+        self._part = folder / f"{secrets.token_hex(16)}{PART}"
         self._file = os.fdopen(os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
 
     @property
@@ -146,11 +145,11 @@ class Draft:
         """Nothing to do: form parsers rewind what they have written."""
         return 0
 
-    def keep(self) -> str:
-        """The file is whole: give it its name, and return that."""
+    def keep(self, name: str) -> str:
+        """The file is whole: give it this name, and return it."""
         self._file.close()
-        self._part.rename(self._path)
-        return self.name
+        self._part.rename(self._part.with_name(name))
+        return name
 
     def close(self) -> None:
         """Remove it, unless it was kept."""
@@ -164,6 +163,15 @@ class Draft:
         self.close()
 
 
+def name_to_send(session_id: str) -> str:
+    """A new name for a file that this session is to send."""
+    return f"out_{session_id}_{secrets.token_hex(8)}"
+
+
 def received_name(session_id: str, message_id: str) -> str:
     """The file of a received message."""
-    return f"in-{hashlib.sha256(f'{session_id}/{message_id}'.encode()).hexdigest()}"
+    return f"in_{hashlib.sha256(f'{session_id}/{message_id}'.encode()).hexdigest()}"
+
+
+def _is_name(name: str) -> bool:
+    return bool(_TO_SEND.fullmatch(name) or _RECEIVED.fullmatch(name))

@@ -6,6 +6,7 @@ import structlog
 
 from flashapi.connections import Connections
 from flashapi.dispatch import Dispatcher
+from flashapi.media.spool import Spool
 from flashapi.outgoing import Fetcher
 from flashapi.settings import Settings
 from flashapi.streams import Hub
@@ -20,6 +21,7 @@ class Backend:
     dispatcher: Dispatcher
     hub: Hub
     fetcher: Fetcher
+    spool: Spool
 
 
 def request_id() -> str | None:

@@ -12,6 +12,9 @@ from flashapi.app import create_app
 from flashapi.settings import Settings
 from tests.api.conftest import Caller
 
+MULTIPART = "multipart/form-data"
+TAKES_FILE = {f"/api/chat/send-{kind}" for kind in ("image", "video", "audio", "document", "sticker")}
+
 
 @pytest.fixture
 def document(charlie: Caller) -> dict[str, Any]:
@@ -74,14 +77,15 @@ def test_every_operation_has_a_summary_a_success_and_its_errors(document: dict[s
         named = f"{method} {path}"
         assert operation["summary"], named
         assert operation["tags"], named
-        assert operation["responses"]["200"]["content"]["application/json"]["schema"], named
+        assert all(content["schema"] for content in operation["responses"]["200"]["content"].values()), named
         assert {"429", "500", "503"} <= operation["responses"].keys(), named
         assert "422" not in operation["responses"], named
         if path.startswith("/api/"):
             assert operation["security"] and "401" in operation["responses"], named
         if "requestBody" in operation:
             content = operation["requestBody"]["content"]
-            assert {"application/json", "application/x-www-form-urlencoded"} == content.keys(), named
+            assert {"application/json", "application/x-www-form-urlencoded"} == content.keys() - {MULTIPART}, named
+            assert (MULTIPART in content) == (path in TAKES_FILE), named
             assert "400" in operation["responses"], named
 
 
