@@ -90,6 +90,8 @@ class HeldShard:
                 self._bring(rows)
             case Action.SEND:
                 session.outbox.wake(ticket)
+            case Action.DOWNLOAD_MEDIA:
+                self._tools.files.downloads.put(lambda: questions.answer_with_file(ticket, session, self._tools))
             case _:
                 session.questions.put(lambda: questions.answer(ticket, session, self._tools.connections))
 

@@ -43,7 +43,7 @@ class LiveSession:
         self.paired: bool = row.paired
         self.questions = Lane(f"questions-{row.id[:8]}", width=2)
         self.report = Report(tools.connections, row.id, lease.epoch)
-        self.outbox = OutboxRunner(self, tools.connections, tools.inbound.early)
+        self.outbox = OutboxRunner(self, tools.connections, tools.inbound.early, tools.files)
         self.connected = threading.Event()
         self._lease = lease
         self._tools = tools

@@ -8,12 +8,14 @@ from typing import Any, Protocol
 
 import structlog
 from neonize.exc import NeonizeError
+from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message
 from neonize.utils.enum import ChatPresence, ChatPresenceMedia
 
 from flashapi.connections import Connections
 from flashapi.errors import FlashAPIError, NoWorker, SessionNotConnected
 from flashapi.models.base import now_ms
 from workers import outbox_rows as rows
+from workers import people
 from workers.actions import BUILDERS
 from workers.actions.context import add_context
 from workers.actions.workshop import Workshop
@@ -23,6 +25,7 @@ from workers.from_whatsapp import jid_text
 from workers.inbound import persistently
 from workers.lane_worker import Ticket
 from workers.lanes import Lane
+from workers.media.files import Files
 from workers.send_errors import Left, judge
 from workers.store_inbound import EarlyReceipts
 
@@ -31,6 +34,8 @@ log = structlog.get_logger()
 TYPING_AT_MOST_MS = 60_000
 """A longer delay is waited out first, so that direct sends need not wait behind it."""
 AGAIN_SECONDS = 1.0
+SHOWN_WHILE = {"send_audio": ChatPresenceMedia.CHAT_PRESENCE_MEDIA_AUDIO}
+"""Of an audio the phone shows that it is being recorded, of all else that it is being written."""
 CONTEXT = ("mentions", "mention_all", "quoted")
 """What any kind of message may carry; the rest of a payload is for the builder of its kind."""
 
@@ -63,10 +68,11 @@ class _Turn:
 class OutboxRunner:
     """Sends the rows of one session, one after the other, woken by jobs and by the sweeper."""
 
-    def __init__(self, session: Session, connections: Connections, early: EarlyReceipts) -> None:
+    def __init__(self, session: Session, connections: Connections, early: EarlyReceipts, files: Files) -> None:
         self._session = session
         self._connections = connections
         self._early = early
+        self._files = files
         self._lane = Lane(f"sends-{session.session_id[:8]}", idle_seconds=60)
         self._changed = threading.Condition()
         self._woken = False
@@ -155,6 +161,7 @@ class OutboxRunner:
             if not row.direct:
                 self._gap_ends = time.monotonic() + row.gap_ms / 1_000
         self._settle_tickets()
+        self._discard_file(row)
 
     def _send_or_finish(self, row: rows.Row) -> None:
         if row.direct and row.expires_at is not None and row.expires_at < now_ms():
@@ -164,11 +171,10 @@ class OutboxRunner:
             raise SessionNotConnected()
         payload = json.loads(row.payload)
         to = resolve(client, self._connections, self._session.mode, payload.pop("to"))
-        workshop = Workshop(row.session_id, self._connections, client.call)
-        beside = {name: payload.pop(name) for name in CONTEXT if name in payload}
-        message = add_context(workshop, BUILDERS[row.action](workshop, **payload), to, **beside)
+        message = self._build(client, row.action, to, payload)
         typing_ms = min(row.delay_ms, TYPING_AT_MOST_MS)
-        if typing_ms and not self._type(client, to, typing_ms):
+        doing = SHOWN_WHILE.get(row.action, ChatPresenceMedia.CHAT_PRESENCE_MEDIA_TEXT)
+        if typing_ms and not self._type(client, to, typing_ms, doing):
             return  # closed meanwhile: the row is still queued
         if not (self._session.may_act() and rows.claim(self._connections, row, self._session.epoch)):
             return  # cancelled meanwhile, or no longer ours
@@ -177,21 +183,46 @@ class OutboxRunner:
         except Exception as error:  # whatever it is, the row must not stay `sending`
             self._judge(row, error)
         else:
-            self._finish_sent(row, response, jid_text(to))
+            self._finish_sent(row, response, jid_text(to), self._own_name(client, jid_text(response.Sender)))
         finally:
             if typing_ms:
                 self._presence(client, to, ChatPresence.CHAT_PRESENCE_PAUSED)
 
-    def _type(self, client: Client, to: Any, milliseconds: int) -> bool:
-        """Show `composing` for so long; False if the runner was closed meanwhile."""
-        self._presence(client, to, ChatPresence.CHAT_PRESENCE_COMPOSING)
+    def _build(self, client: Client, action: str, to: Any, payload: dict[str, Any]) -> Message:
+        """What is sent. Whatever goes wrong here is a FlashAPIError: the row must not be tried for ever."""
+        workshop = Workshop(self._session.session_id, self._connections, client.call, self._files)
+        beside = {name: payload.pop(name) for name in CONTEXT if name in payload}
+        try:
+            return add_context(workshop, BUILDERS[action](workshop, **payload), to, **beside)
+        except FlashAPIError:
+            raise
+        except Exception as error:
+            log.exception("build_failed", action=action)
+            raise FlashAPIError() from error
+
+    def _discard_file(self, row: rows.Row) -> None:
+        """Remove the file of a row that is finished, if it has one."""
+        if '"spool"' in row.payload and persistently(
+            lambda: rows.outcomes(self._connections, self._session.session_id, [row.id])
+        ):
+            self._files.discard(row.payload)
+
+    def _type(self, client: Client, to: Any, milliseconds: int, doing: ChatPresenceMedia) -> bool:
+        """Show `composing` or `recording` for so long; False if the runner was closed meanwhile."""
+        self._presence(client, to, ChatPresence.CHAT_PRESENCE_COMPOSING, doing)
         with self._changed:
             self._changed.wait_for(lambda: self._closed, milliseconds / 1_000)
             return not self._closed
 
-    def _presence(self, client: Client, to: Any, state: ChatPresence) -> None:
+    def _presence(
+        self,
+        client: Client,
+        to: Any,
+        state: ChatPresence,
+        doing: ChatPresenceMedia = ChatPresenceMedia.CHAT_PRESENCE_MEDIA_TEXT,
+    ) -> None:
         try:
-            client.call("send_chat_presence", to, state, ChatPresenceMedia.CHAT_PRESENCE_MEDIA_TEXT)
+            client.call("send_chat_presence", to, state, doing)
         except (NeonizeError, SessionNotConnected) as error:  # a courtesy: its failure must not fail the message
             log.info("typing_not_shown", error=str(error))
 
@@ -212,7 +243,12 @@ class OutboxRunner:
         log.info("send_refused", row=row.id, code=error.code)
         persistently(lambda: rows.mark_failed(self._connections, row, self._session.epoch, error))
 
-    def _finish_sent(self, row: rows.Row, response: Any, chat: str) -> None:
+    def _own_name(self, client: Client, jid: str) -> str:
+        """Our phone JID where whatsmeow has sent under the LID: a message has one sender, whoever tells of it."""
+        who = persistently(lambda: people.introduce(client, self._connections, self._session.mode, [jid]))
+        return who[jid].preferred
+
+    def _finish_sent(self, row: rows.Row, response: Any, chat: str, sender: str) -> None:
         persistently(
             lambda: rows.mark_sent(
                 self._connections,
@@ -220,7 +256,7 @@ class OutboxRunner:
                 row,
                 self._session.epoch,
                 chat=chat,
-                sender=jid_text(response.Sender),
+                sender=sender,
                 message_id=response.ID,
                 timestamp=response.Timestamp,
                 message=response.Message,

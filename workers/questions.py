@@ -1,5 +1,8 @@
 """A question's job: run its action against the session's client and answer its ticket."""
 
+from collections.abc import Callable
+from typing import Any
+
 import structlog
 from neonize.exc import NeonizeError
 
@@ -7,15 +10,35 @@ from flashapi.connections import Connections
 from flashapi.dispatch import Action
 from flashapi.errors import FlashAPIError, SessionNotConnected
 from workers import refusals
-from workers.actions import QUESTIONS
+from workers.actions import DOWNLOADS, QUESTIONS
+from workers.actions.workshop import Workshop
+from workers.clients import Client
 from workers.lane_worker import Ticket
 from workers.live_session import LiveSession
+from workers.tools import Tools
 
 log = structlog.get_logger()
 
 
 def answer(ticket: Ticket, session: LiveSession, connections: Connections) -> None:
-    """Run the action, unless its caller has gone. Anything unexpected is a bug: logged, and told as a 500."""
+    """Run an action that asks WhatsApp something, unless its caller has gone."""
+    action = QUESTIONS[Action(ticket.action)]
+    _answer(ticket, session, lambda client: action(client, connections, session.mode, **ticket.keywords))
+
+
+def answer_with_file(ticket: Ticket, session: LiveSession, tools: Tools) -> None:
+    """Run an action that fetches a file, unless its caller has gone."""
+    action = DOWNLOADS[Action(ticket.action)]
+
+    def fetch(client: Client) -> Any:
+        workshop = Workshop(session.session_id, tools.connections, client.call, tools.files)
+        return action(workshop, **ticket.keywords)
+
+    _answer(ticket, session, fetch)
+
+
+def _answer(ticket: Ticket, session: LiveSession, act: Callable[[Client], Any]) -> None:
+    """Answer with what `act` returns or raises. Anything unexpected is a bug: logged, and told as a 500."""
     if ticket.is_late:
         ticket.drop()
         return
@@ -25,7 +48,7 @@ def answer(ticket: Ticket, session: LiveSession, connections: Connections) -> No
         return
     ticket.mark_started()
     try:
-        ticket.answer(QUESTIONS[Action(ticket.action)](client, connections, session.mode, **ticket.keywords))
+        ticket.answer(act(client))
     except FlashAPIError as error:
         ticket.fail(error)
     except NeonizeError as error:

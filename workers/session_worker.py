@@ -16,6 +16,7 @@ import structlog
 from flashapi import shards
 from flashapi.connections import Connections
 from flashapi.errors import DatabaseUnavailable
+from flashapi.media.spool import Spool
 from flashapi.models.base import now_ms
 from flashapi.models.sessions import sessions
 from flashapi.settings import Settings
@@ -23,6 +24,7 @@ from workers import clients, journal, outbox_rows
 from workers.door import Door
 from workers.held_shard import HeldShard, in_parallel
 from workers.inbound import Inbound
+from workers.media.files import Files
 from workers.tools import Tools
 
 log = structlog.get_logger()
@@ -31,6 +33,7 @@ DIALS_AT_ONCE = 10
 CLAIM_EVERY_SECONDS = 0.5
 LOOK_EVERY_SECONDS = 10.0
 SWEEP_EVERY_SECONDS = 1.0
+TIDY_EVERY_SECONDS = 60.0
 PEERS_APPEAR_SECONDS = 0.3
 """Workers started together should count each other before the first claim."""
 GIVEN_UP_AT_MOST = 200
@@ -57,6 +60,7 @@ class SessionWorker:
             self._inbound,
             clients.DeviceStores(settings.devices_dir),
             Door(),
+            Files(Spool(settings)),
             threading.BoundedSemaphore(DIALS_AT_ONCE),
         )
         self._held: dict[int, HeldShard] = {}
@@ -76,6 +80,7 @@ class SessionWorker:
             ("claim", self._claim, CLAIM_EVERY_SECONDS),
             ("look", self._look, LOOK_EVERY_SECONDS),
             ("sweep", self._sweep, SWEEP_EVERY_SECONDS),
+            ("tidy", self._tidy, TIDY_EVERY_SECONDS),
         ):
             threading.Thread(target=self._repeat, args=(work, pause), name=name, daemon=True).start()
         log.info("session_worker_started", mode=self._mode, pid=os.getpid())
@@ -190,6 +195,9 @@ class SessionWorker:
             waiting = outbox_rows.sessions_with_rows(connection, list(by_id))
         for session_id in waiting:
             by_id[session_id].outbox.wake()
+
+    def _tidy(self) -> None:
+        self._tools.files.tidy(self._connections)
 
     def _replay_orphans(self) -> None:
         for orphan in journal.orphans(self._journals):

@@ -8,6 +8,7 @@ from flashapi.settings import Settings
 from workers.clients import DeviceStores
 from workers.door import Door
 from workers.inbound import Inbound
+from workers.media.files import Files
 
 
 @dataclass(frozen=True)
@@ -19,4 +20,5 @@ class Tools:
     inbound: Inbound
     stores: DeviceStores
     door: Door
+    files: Files
     dial_slots: threading.BoundedSemaphore  # so that a restart doesn't dial hundreds at once

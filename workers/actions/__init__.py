@@ -6,9 +6,9 @@ from typing import Any
 from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message
 
 from flashapi.dispatch import Action
-from workers.actions import chats, contacts, directory, groups, kinds, messages, pictures
+from workers.actions import chats, contacts, directory, groups, kinds, media, messages, pictures
 
-BUILDERS: dict[str, Callable[..., Message]] = {**messages.BUILDERS, **kinds.BUILDERS}
+BUILDERS: dict[str, Callable[..., Message]] = {**messages.BUILDERS, **kinds.BUILDERS, **media.BUILDERS}
 """By the outbox row's `action`: called as builder(workshop, **payload); makes what is sent. What the payload mentions
 and quotes is added to any kind afterwards (`context`)."""
 
@@ -20,3 +20,6 @@ QUESTIONS: dict[Action, Callable[..., Any]] = {
     **pictures.QUESTIONS,
 }
 """Called as function(client, connections, mode, **keywords); the answer is a JSON value."""
+
+DOWNLOADS: dict[Action, Callable[..., Any]] = media.DOWNLOADS
+"""Called as function(workshop, **keywords), on a lane of their own: files are few at a time."""

@@ -1,4 +1,4 @@
-"""What the builders of messages may use: the client's calls, and the session's stored messages."""
+"""What the builders of messages may use: the client's calls, the session's stored messages, the spooled files."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message
 from flashapi.connections import Connections
 from flashapi.errors import NotFound
 from flashapi.models.messages import messages
+from workers.media.files import Files
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Workshop:
     session_id: str
     connections: Connections
     call: Callable[..., Any]
+    files: Files
 
     def stored(self, message_id: str) -> Stored:
         """The newest stored message with this id. Raises NotFound."""
