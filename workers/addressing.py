@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import sqlalchemy as sa
-from neonize.exc import IsOnWhatsAppError
+from neonize.exc import GetJIDFromStoreError, IsOnWhatsAppError
 from neonize.proto.Neonize_pb2 import JID
 
 from flashapi.connections import Connections
@@ -74,6 +74,8 @@ def resolve(client: Asks, connections: Connections, mode: str, to: str) -> JID:
         if account.jid is None:
             raise NotRegistered(f"O número {user} não está registrado no WhatsApp", field="to")
         return to_jid(account.jid)
+    if server == LID_SERVER:
+        return to_jid(_phone_of(client, to_jid(to)) or to)
     if server not in SERVERS:
         raise InvalidInput(f"to: destino desconhecido {to!r}", field="to")
     return to_jid(to)
@@ -116,8 +118,16 @@ def _both_names(client: Asks, jid: JID) -> Found:
     text = f"{jid.User}@{jid.Server}"
     if jid.Server != LID_SERVER:
         return text, None
-    phone = client.call("get_pn_from_lid", jid)
-    return (f"{phone.User}@{phone.Server}" if phone.User else text), text
+    return _phone_of(client, jid) or text, text
+
+
+def _phone_of(client: Asks, lid: JID) -> str | None:
+    """The phone JID that whatsmeow knows to go with a LID."""
+    try:
+        phone = client.call("get_pn_from_lid", lid)
+    except GetJIDFromStoreError:
+        return None
+    return f"{phone.User}@{phone.Server}" if phone.User else None
 
 
 def _remembered(connection: sa.Connection, mode: str, asked: list[str]) -> dict[str, Found]:

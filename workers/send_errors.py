@@ -9,12 +9,14 @@ from enum import Enum
 
 from flashapi.errors import (
     FlashAPIError,
+    Forbidden,
     NotRegistered,
     OutcomeUnknown,
     SessionNotConnected,
     Unavailable,
     WhatsAppError,
 )
+from workers import refusals
 
 
 class Left(Enum):
@@ -36,6 +38,8 @@ _NOT_SENT = (
     "failed to get group members",
     "client is nil",
 )
+_NOT_ALLOWED = (403, 405)  # not a member of the group; only its admins write
+_NO_WAY_IN = ("you're not participating in that group", "that group does not exist")
 _LOGGED_OUT = ("the store doesn't contain a device JID",)
 
 
@@ -43,7 +47,10 @@ def judge(text: str) -> tuple[Left, FlashAPIError]:
     """What to make of an error of neonize's `send_message`. A text nobody knows counts as unknown, never as unsent."""
     if refused := _REFUSED.search(text):
         code = int(refused[1])
-        return Left.REFUSED, WhatsAppError(f"O WhatsApp recusou a mensagem (código {code})", whatsapp_code=code)
+        kind = Forbidden if code in _NOT_ALLOWED else WhatsAppError
+        return Left.REFUSED, kind(f"O WhatsApp recusou a mensagem (código {code})", whatsapp_code=code)
+    if any(known in text for known in _NO_WAY_IN):
+        return Left.NO, refusals.judge(text)
     if any(known in text for known in _NO_ACCOUNT):
         return Left.NO, NotRegistered(field="to")
     if any(known in text for known in _LOGGED_OUT):

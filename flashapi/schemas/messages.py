@@ -31,6 +31,7 @@ class KeySchema(Schema):
     remoteJid = fields.String(metadata={"example": "5599999999999@s.whatsapp.net"})
     fromMe = fields.Boolean(metadata={"example": True})
     id = fields.String(metadata={"example": "3EB0C431C26A1D1F4E2B"})
+    participant = fields.String(metadata={"description": "Quem enviou, em grupos"})
 
 
 class SentSchema(Schema):

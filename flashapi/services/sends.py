@@ -40,4 +40,7 @@ def submit(
             raise InvalidInput(f"quoted: mensagem {quoted} não encontrada")
         payload["quoted"] = quoted
     deliver = outbox.enqueue if use_queue else outbox.send
-    return deliver(backend, session, action, payload, delay)
+    sent = deliver(backend, session, action, payload, delay)
+    if to.endswith(GROUP) and "key" in sent:
+        sent["key"]["participant"] = f"{session.phone}@s.whatsapp.net"
+    return sent

@@ -20,8 +20,8 @@ class Directory:
 
     def call(self, name: str, *arguments: Any, **_keywords: Any) -> Any:
         if name == "get_pn_from_lid":
-            number = next(number for number, lid in self.accounts.items() if lid == arguments[0].User)
-            return JID(User=number, Server="s.whatsapp.net", RawAgent=0, Device=0, Integrator=0, IsEmpty=False)
+            number = next((number for number, lid in self.accounts.items() if lid == arguments[0].User), "")
+            return JID(User=number, Server="s.whatsapp.net", RawAgent=0, Device=0, Integrator=0, IsEmpty=not number)
         assert name == "is_on_whatsapp"
         self.asked.append(arguments)
         return [self._answer(question) for question in arguments]
@@ -71,11 +71,16 @@ def test_an_unregistered_number_is_refused_by_name(connections: Connections) -> 
         resolve(Directory({}), connections, "sandbox", "5511900000000")
 
 
-def test_groups_and_lids_pass_unasked(connections: Connections) -> None:
+def test_groups_and_unknown_lids_pass_unasked(connections: Connections) -> None:
     directory = Directory({})
     for jid in ("120363000000000001@g.us", "1234@lid"):
         assert jid_text(resolve(directory, connections, "sandbox", jid)) == jid
     assert directory.asked == []
+
+
+def test_a_known_lid_is_the_phone_it_belongs_to(connections: Connections) -> None:
+    directory = Directory({"5511987654321": "1234"})
+    assert jid_text(resolve(directory, connections, "sandbox", "1234@lid")) == "5511987654321@s.whatsapp.net"
 
 
 def test_an_unknown_server_is_refused(connections: Connections) -> None:
