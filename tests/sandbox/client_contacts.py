@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from client_addresses import jid_of, text_of
+from neonize._binder import gocode
 from neonize.proto import Neonize_pb2 as proto
-from neonize.utils.enum import BlocklistAction, PrivacySetting, PrivacySettingType
+from neonize.utils.enum import BlocklistAction
 
 
 class ContactCommands:
@@ -17,7 +18,8 @@ class ContactCommands:
     client: Any
 
     def picture(self, jid: str, preview: bool = False, existing: str = "") -> dict[str, Any] | None:
-        wanted = proto.GetProfilePictureParams(Preview=preview, ExistingID=existing)
+        # neonize passes the parameters on only if all three are set.
+        wanted = proto.GetProfilePictureParams(Preview=preview, ExistingID=existing, IsCommunity=False)
         found = self.client.get_profile_picture(jid_of(jid), wanted)
         if not found.ID:
             return None
@@ -25,6 +27,9 @@ class ContactCommands:
 
     def set_picture(self, path: str) -> str:
         return str(self.client.set_profile_photo(Path(path).read_bytes()))
+
+    def set_group_picture(self, group: str, path: str) -> str:
+        return str(self.client.set_group_photo(jid_of(group), Path(path).read_bytes()))
 
     def user_info(self, jid: str) -> dict[str, Any]:
         [found] = self.client.get_user_info(jid_of(jid))
@@ -43,7 +48,10 @@ class ContactCommands:
         return [text_of(one) for one in self.client.get_blocklist().JIDs]
 
     def set_privacy(self, name: str, value: str) -> None:
-        self.client.set_privacy_setting(PrivacySettingType(name), PrivacySetting(value))
+        # neonize's own set_privacy_setting takes the answer, which is no text, for an error.
+        answer = gocode.SetPrivacySetting(self.client.uuid, name.encode(), value.encode())
+        if error := proto.SetPrivacySettingReturnFunction.FromString(answer).Error:
+            raise RuntimeError(error)
 
     def privacy(self) -> dict[str, int]:
         return {field.name: value for field, value in self.client.get_privacy_settings().ListFields()}

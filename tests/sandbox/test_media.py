@@ -50,7 +50,7 @@ def send_file(session: ClientProcess, to: str, kind: str, reference: dict[str, A
 
 
 def stored_file(network: NetworkProcess, reference: dict[str, Any]) -> Path:
-    return network.data_dir / "sandbox" / "media" / reference["fileEncSHA256"].hex()
+    return network.data_dir / "sandbox" / "media" / str(reference["fileEncSHA256"].hex())
 
 
 @pytest.mark.parametrize("size", [1, 16, 100_003])
