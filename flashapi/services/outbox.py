@@ -28,6 +28,7 @@ from flashapi.services.states import look_at
 SENDING_SECONDS = 25.0
 """What WhatsApp is given for a send, its typing time not counted."""
 LOOK_EVERY_SECONDS = 0.2
+PREPARING_SECONDS, SLOWEST_BYTES_PER_SECOND = 15.0, 1_000_000
 BUSY = "A sessão está ocupada com outro envio; tente novamente em instantes"
 
 Payload = dict[str, Any]
@@ -45,7 +46,8 @@ def send(backend: Backend, session: Row, action: str, payload: Payload, delay_ms
     """Send now and answer what became of it. Raises what the worker raised, NoWorker, or OutcomeUnknown."""
     expires_at = now_ms() + int(TAKEN_WITHIN_SECONDS * 1000)
     row_id = _insert(backend, session, action, payload, delay_ms, direct=True, expires_at=expires_at)
-    wait = TAKEN_WITHIN_SECONDS + delay_ms / 1000 + SENDING_SECONDS
+    taken_within = TAKEN_WITHIN_SECONDS + _preparing_seconds(payload)
+    wait = taken_within + delay_ms / 1000 + SENDING_SECONDS
     ends = time.monotonic() + wait
     try:
         job = backend.dispatcher.enqueue(
@@ -57,7 +59,7 @@ def send(backend: Backend, session: Row, action: str, payload: Payload, delay_ms
             within_ms=int(wait * 1000),
             row=row_id,
         )
-        return _as_message(backend.dispatcher.answer(job, TAKEN_WITHIN_SECONDS))
+        return _as_message(backend.dispatcher.answer(job, taken_within))
     except Unavailable:  # nobody took the job, but the runner finds rows by itself
         if _cancel(backend, row_id):
             raise
@@ -96,6 +98,12 @@ def clear(backend: Backend, session_id: str) -> int:
     """Cancel every queued send that has not begun; returns how many."""
     with backend.connections.transaction(durable=True) as connection:
         return _to_cancelled(connection, outbox.c.session_id == session_id, outbox.c.direct.is_(False))
+
+
+def _preparing_seconds(payload: Payload) -> float:
+    """How long converting and uploading a file may take; its row is still queued meanwhile."""
+    media = payload.get("media")
+    return PREPARING_SECONDS + media["size"] / SLOWEST_BYTES_PER_SECOND if media else 0.0
 
 
 def _insert(
