@@ -8,6 +8,7 @@ from redis.retry import Retry
 from flashapi import logs
 from flashapi.api import (
     chat,
+    config,
     contacts,
     cors,
     docs,
@@ -23,6 +24,7 @@ from flashapi.api import (
     sandbox_groups,
     sandbox_phones,
     sessions,
+    system,
     tracing,
     uploads,
     websocket,
@@ -107,6 +109,6 @@ def _add_security_headers(app: Flask, settings: Settings) -> None:
 def _register_routes(app: Flask, settings: Settings) -> None:
     rest = openapi.make_rest(app, settings)
     app.register_blueprint(docs.blp)
-    nouns = [health, sessions, chat, kinds, media, presences, history, contacts, groups]
+    nouns = [health, sessions, chat, kinds, media, presences, history, contacts, groups, config, system]
     for noun in [*nouns, *([sandbox, sandbox_phones, sandbox_groups] if settings.sandbox else [])]:
         rest.register_blueprint(noun.blp)

@@ -30,6 +30,7 @@ class Settings:
     public_url: str = ""
     web_workers: int = 2
     log_level: str = "info"
+    environment: str = "production"
     timezone: str = "America/Sao_Paulo"
     cors_origins: tuple[str, ...] = (DEFAULT_CORS_ORIGINS,)
     # Secrets
@@ -62,6 +63,10 @@ class Settings:
     rate_limit_given: bool = False
     body_limit_bytes: int = 10 * 1024 * 1024
     event_retention: int = 1_000_000
+    message_lifetime_seconds: int = 0
+    """Older messages are deleted; 0 keeps them."""
+    session_lifetime_hours: int = 0
+    """Sessions disconnected for longer are deleted; 0 keeps them."""
 
     @property
     def redis_socket(self) -> Path:
@@ -161,6 +166,7 @@ class _Reader:
             public_url=public_url,
             web_workers=self.integer("WEB_WORKERS", 2, low=1, high=64),
             log_level=self.text("LOG_LEVEL", "info").lower(),
+            environment=self.text("NODE_ENV", "production"),
             timezone=self.text("TZ", "America/Sao_Paulo"),
             cors_origins=tuple(o.strip() for o in self.text("CORS_ORIGINS", "*").split(",") if o.strip()),
             global_api_key=self.text("GLOBAL_API_KEY"),
@@ -187,6 +193,12 @@ class _Reader:
             rate_limit_given=bool(self.text("RATE_LIMIT_MAX_REQUESTS") or self.text("RATE_LIMIT_WINDOW_MS")),
             body_limit_bytes=self.integer("BODY_LIMIT_BYTES", 10 * 1024 * 1024, low=1_024),
             event_retention=self.integer("EVENT_RETENTION", 1_000_000, low=1_000),
+            message_lifetime_seconds=(
+                self.integer("TEMP_MENSAGE", 3_600, low=1) if self.boolean("DELETE_TEMP_MENSAGE", False) else 0
+            ),
+            session_lifetime_hours=(
+                self.integer("TEMP_DELETE_SESSAO", 5, low=1) if self.boolean("DELETE_SESAO_DISCONECT", False) else 0
+            ),
         )
 
     def _addresses(self) -> tuple[str, str]:

@@ -72,6 +72,11 @@ class Hub:
                 self._start()
             self._receivers[session_id] = [*self._receivers.get(session_id, ()), receive]
 
+    @property
+    def receivers(self) -> int:
+        """How many are being handed events now."""
+        return sum(len(receivers) for receivers in self._receivers.values())
+
     def detach(self, session_id: str | None, receive: Receiver) -> None:
         """Undo an `attach`; events being handed out at this moment may still arrive."""
         with self._lock:

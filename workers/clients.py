@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import structlog
-from neonize._binder import func_callback_bytes, func_callback_bytes2, func_string, gocode
+from neonize._binder import ProxySettings, func_callback_bytes, func_callback_bytes2, func_string, gocode
 from neonize.client import ClientFactory, NewClient
 from neonize.events import EVENT_TO_INT, Event
 from neonize.proto import Neonize_pb2 as wire
@@ -96,8 +96,18 @@ class _RawEvents(Event):  # type: ignore[misc]  # neonize is untyped
 class Client:
     """One login of one session's device, from start to stop. Never started twice."""
 
-    def __init__(self, door: Door, session_id: str, store: Path, props: DeviceProps, listener: Listener) -> None:
+    def __init__(
+        self,
+        door: Door,
+        session_id: str,
+        store: Path,
+        props: DeviceProps,
+        listener: Listener,
+        *,
+        proxy: str | None = None,
+    ) -> None:
         self._door = door
+        self._proxy = proxy
         self._listener = listener
         self._stopping = False
         self._in_map = threading.Event()  # Go knows this client: calls before that would end the process
@@ -207,9 +217,10 @@ class Client:
             func_callback_bytes(self._events.execute),
             func_callback_bytes2(log_whatsmeow),
         )
+        proxy = ProxySettings(self._proxy)._to_c_struct() if self._proxy else None
         error = gocode.Neonize(
             neonize.name.encode(), neonize.uuid, b"", 0, 0, b"WARN", *callbacks, subscribed, len(codes),
-            props, len(props), b"", 0, None,
+            props, len(props), b"", 0, ctypes.byref(proxy) if proxy is not None else None,
         )  # fmt: skip
         return error.decode() if error else None
 

@@ -9,7 +9,8 @@ import structlog
 from neonize.exc import NeonizeError
 from neonize.proto.waCompanionReg.WAWebProtobufsCompanionReg_pb2 import DeviceProps
 
-from flashapi import shards
+from flashapi import proxies, shards
+from flashapi.addresses import OutgoingFailed, OutgoingRefused
 from flashapi.errors import SessionNotConnected
 from flashapi.models.sessions import Reason, State, Wanted
 from flashapi.removal import remove_rows
@@ -43,7 +44,9 @@ class LiveSession:
         self.paired: bool = row.paired
         self.questions = Lane(f"questions-{row.id[:8]}", width=2)
         self.report = Report(tools.connections, row.id, lease.epoch)
-        self.outbox = OutboxRunner(self, tools.connections, tools.inbound.early, tools.files)
+        self.outbox = OutboxRunner(
+            self, tools.connections, tools.inbound.early, tools.files, tools.settings.timezone
+        )
         self.connected = threading.Event()
         self._lease = lease
         self._tools = tools
@@ -156,9 +159,12 @@ class LiveSession:
         tools, generation = self._tools, self.row.generation
         self._retry = None
         self._tried_generation = generation
+        if not self._may_use_proxy():
+            return
         login = Login(self.session_id, generation, tools.inbound, News(self))
         store = tools.stores.prepare(self.session_id)
-        login.client = Client(tools.door, self.session_id, store, _device_props(tools.settings), login)
+        props = _device_props(tools.settings, self.row)
+        login.client = Client(tools.door, self.session_id, store, props, login, proxy=self.row.proxy)
         self._login = login
         attempt = {"reason": None} if self._failures == 0 else {}
         self.report.state(State.CONNECTING, connection_attempts=self._failures + 1, **attempt, **NO_CODES)
@@ -169,6 +175,21 @@ class LiveSession:
             too_long.start()
         log.info("session_starting", session=self.session_id, paired=self.paired)
         login.client.start()
+
+    def _may_use_proxy(self) -> bool:
+        """Whether the session's proxy, if it has one, still is where our requests may go; if not, tries later."""
+        if not self.row.proxy:
+            return True
+        try:
+            proxies.check_address(self.row.proxy, self._tools.settings.allow_private_urls)
+        except (OutgoingRefused, OutgoingFailed) as error:
+            log.warning("proxy_refused", session=self.session_id, error=str(error))
+            self._failures += 1
+            first = self._failures == 1
+            self.report.disconnected(State.CONNECTING, Reason.CONNECT_FAILED, tell=first, **NO_CODES)
+            self._wait_and_start()
+            return False
+        return True
 
     def _stop_client(self) -> None:
         login, self._login = self._login, None
@@ -186,6 +207,9 @@ class LiveSession:
 
     def _try_later(self, login: Login) -> None:
         self._put_away(login)
+        self._wait_and_start()
+
+    def _wait_and_start(self) -> None:
         pause = BACKOFF_SECONDS[min(self._failures, len(BACKOFF_SECONDS)) - 1]
         self._retry = threading.Timer(pause, lambda: self._control.put(self._start_again))
         self._retry.daemon = True
@@ -242,7 +266,7 @@ class LiveSession:
             remove_rows(connection, self.session_id)
 
 
-def _device_props(settings: Settings) -> DeviceProps:
+def _device_props(settings: Settings, row: Any) -> DeviceProps:
     """How the linked device is named on the phone. All fields each time: Go merges them into one global."""
-    platform = getattr(DeviceProps, settings.phone_name.upper(), DeviceProps.CHROME)
-    return DeviceProps(os=settings.phone_client, platformType=platform, requireFullSync=False)
+    platform = getattr(DeviceProps, (row.browser or settings.phone_name).upper(), DeviceProps.CHROME)
+    return DeviceProps(os=row.device_name or settings.phone_client, platformType=platform, requireFullSync=False)

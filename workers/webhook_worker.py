@@ -15,6 +15,7 @@ from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
 from flashapi import bus, shards
+from flashapi.cleaning import clean
 from flashapi.connections import Connections
 from flashapi.errors import DatabaseUnavailable
 from flashapi.outgoing import Fetcher
@@ -27,6 +28,7 @@ log = structlog.get_logger()
 TICK_SECONDS = 0.5
 SWEEP_SECONDS = 3.0
 TRIM_SECONDS = 60.0
+CLEAN_SECONDS = 30.0
 BETWEEN_BATCHES_SECONDS = 0.05
 STOP_SECONDS = 8.0
 
@@ -55,7 +57,7 @@ class WebhookWorker:
     def run(self) -> None:
         """Work until told to stop; deliveries in flight then have STOP_SECONDS."""
         webhook_rows.sync_global_endpoint(self._connections, self._settings)
-        for name, work in (("renew", self._renew), ("trim", self._trim)):
+        for name, work in (("renew", self._renew), ("trim", self._trim), ("clean", self._clean)):
             threading.Thread(target=self._until_stopped, args=(work,), name=name, daemon=True).start()
         log.info("webhook_worker_started")
         for publication in bus.subscribe(self._connections.redis, bus.DELIVERIES_CHANNEL, tick=TICK_SECONDS):
@@ -95,6 +97,13 @@ class WebhookWorker:
         except DatabaseUnavailable:
             return TRIM_SECONDS
         return BETWEEN_BATCHES_SECONDS if more else TRIM_SECONDS
+
+    def _clean(self) -> float:
+        try:
+            clean(self._connections, self._settings)
+        except DatabaseUnavailable:
+            log.warning("cleaning_waits_for_database")
+        return CLEAN_SECONDS
 
     def _until_stopped(self, work: Callable[[], float]) -> None:
         """Call `work` again and again, each time after the pause it asked for; a bug in it ends the process."""

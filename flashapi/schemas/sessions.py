@@ -7,6 +7,7 @@ from marshmallow import Schema, ValidationError, fields, post_load, pre_load
 
 from flashapi.schemas.envelope import envelope
 from flashapi.schemas.fields import Flag, Sentence, Text, TextList
+from flashapi.schemas.links import browser_field, device_field, proxy_field
 
 UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE)
 UUID_FORM = re.compile(r"\{?[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}\}?", re.IGNORECASE)
@@ -89,6 +90,10 @@ class NewSessionSchema(Schema):
         load_default=None,
         metadata={"description": "Eventos desejados; todos se ausente", "example": ["message_received"]},
     )
+
+    proxy = proxy_field()
+    device_name = device_field()
+    browser = browser_field()
 
     @pre_load
     def accept_empty(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:

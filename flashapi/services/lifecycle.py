@@ -3,9 +3,9 @@
 Each wish is a column of the session's row, written before the shard's owner is nudged; the owner fulfils it.
 """
 
-import secrets
 from typing import Any
 
+from flashapi.cleaning import bury
 from flashapi.errors import NotFound, NoWorker, SessionMustBeConnected, SessionNotFound, Unavailable
 from flashapi.models.base import now_ms
 from flashapi.models.sessions import State, Wanted
@@ -13,7 +13,7 @@ from flashapi.models.sessions import sessions as table
 from flashapi.removal import remove_rows
 from flashapi.services import pairing, sessions
 from flashapi.services.backend import Backend
-from flashapi.services.sessions import TOMBSTONE, Row
+from flashapi.services.sessions import Row
 from flashapi.services.states import Seen, look_at
 
 STARTED = (State.CONNECTED, State.CONNECTING, State.RECONNECTING)
@@ -79,16 +79,7 @@ def delete(backend: Backend, row: Row) -> None:
         if gone:
             remove_rows(connection, row.id)
             return
-        connection.execute(
-            table.update()
-            .where(table.c.id == row.id)
-            .values(
-                wanted=Wanted.DELETED,
-                name=f"{TOMBSTONE}{row.id}",
-                key_hash=secrets.token_hex(32),
-                updated_at=now_ms(),
-            )
-        )
+        bury(connection, row.id)
     sessions.nudge(backend, row.mode, row.shard, row.id)
 
 

@@ -8,23 +8,21 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from flashapi import proxies
 from flashapi.addresses import OutgoingRefused
 from flashapi.dispatch import Action
 from flashapi.errors import Conflict, InvalidInput, RedisUnavailable, SessionNotFound
 from flashapi.models.base import now_ms
 from flashapi.models.events import endpoints
 from flashapi.models.sessions import Mode, State, Wanted, sessions
+from flashapi.services import webhooks
 from flashapi.services.backend import Backend, request_id
 from flashapi.shards import shard_of
 
 Row = sa.Row[Any]
 
-TOMBSTONE = "deleted:"
-"""A deleted session is renamed to this and its id until its rows are gone."""
-
-SELECT = sa.select(sessions, sa.func.coalesce(endpoints.c.enabled, False).label("has_webhook")).select_from(
-    sessions.outerjoin(endpoints, endpoints.c.session_id == sessions.c.id)
-)
+_HAS_WEBHOOK = sa.exists().where(endpoints.c.session_id == sessions.c.id, endpoints.c.enabled.is_(True))
+SELECT = sa.select(sessions, _HAS_WEBHOOK.label("has_webhook"))
 _EXISTS = sessions.c.wanted != Wanted.DELETED
 
 
@@ -84,12 +82,17 @@ def create(
     webhook_url: str | None,
     webhook_enabled: bool,
     webhook_events: list[str] | None,
+    proxy: str | None,
+    device_name: str | None,
+    browser: str | None,
 ) -> Created:
     """Make a session, with its webhook if it gets one. Raises InvalidInput, Conflict."""
     mode = _mode(backend, sandbox)
     key = (key or str(uuid.uuid4())).lower()
     if webhook_url:
-        _check_webhook(backend, webhook_url)
+        webhooks.check(backend, webhook_url)
+    if proxy:
+        check_proxy(backend, proxy)
     session_id, moment = str(uuid.uuid4()), now_ms()
     shard = shard_of(session_id, backend.settings.shards)
     row: dict[str, Any] = {
@@ -102,6 +105,9 @@ def create(
         "wanted": Wanted.RUNNING if running else Wanted.STOPPED,
         "generation": 1 if running else 0,
         "state": State.DISCONNECTED,
+        "proxy": proxy,
+        "device_name": device_name,
+        "browser": browser,
         "created_at": moment,
         "updated_at": moment,
     }
@@ -109,10 +115,7 @@ def create(
         with backend.connections.transaction() as connection:
             _refuse_taken(connection, row)
             connection.execute(sessions.insert(), row)
-            if webhook_url:
-                webhook = {"url": webhook_url, "events": webhook_events, "enabled": webhook_enabled}
-                times = {"created_at": moment, "updated_at": moment}
-                connection.execute(endpoints.insert(), {"session_id": session_id, **webhook, **times})
+            webhooks.save(connection, session_id, webhook_url, webhook_events, webhook_enabled)
     except sa.exc.IntegrityError:  # MySQL only: somebody took the key or the name between the look and the insert
         with backend.connections.reading() as connection:
             _refuse_taken(connection, row)
@@ -157,8 +160,9 @@ def _mode(backend: Backend, sandbox: bool) -> Mode:
     return mode
 
 
-def _check_webhook(backend: Backend, url: str) -> None:
+def check_proxy(backend: Backend, proxy: str) -> None:
+    """Raise InvalidInput for a proxy that a session may not go through."""
     try:
-        backend.fetcher.check_url(url)
+        proxies.check(proxy, backend.settings.allow_private_urls)
     except OutgoingRefused as error:
-        raise InvalidInput(f"URL do webhook inválida (webhookUrl): {error}") from None
+        raise InvalidInput(f"proxy: {error}") from None
