@@ -1,0 +1,115 @@
+"""One call of an endpoint: the event's body, signed, posted to its URL; what came of it. Used by lines and by tests."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+
+from flashapi import frames
+from flashapi.bus import Recorded
+from flashapi.models.base import now_ms
+from flashapi.outgoing import Fetcher, OutgoingFailed, OutgoingRefused
+from flashapi.webhooks.signature import signed_headers
+
+TIMEOUT_SECONDS = 10.0
+RESPONSE_LENGTH = 500
+ERROR_LENGTH = 500
+LONGEST_RETRY_AFTER_SECONDS = 600.0
+HEADERS = {
+    "Content-Type": "application/json",
+    "User-Agent": "flash-Multi-Session-Webhook/1.0",
+    "Accept": "application/json, text/plain, */*",
+}
+"""The original's."""
+_RESERVED = (
+    "host", "content-length", "transfer-encoding", "connection", "accept-encoding", "expect", "te", "trailer",
+    "upgrade", "webhook-id", "webhook-timestamp", "webhook-signature",
+)  # fmt: skip
+_OURS = frozenset(_RESERVED) | {name.lower() for name in HEADERS}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Destination:
+    """Where a call goes and how it is made up."""
+
+    url: str
+    headers: Mapping[str, str]
+    secrets: Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """What one call came to. Times are in the unit their name ends in."""
+
+    at: int
+    duration_ms: int = 0
+    status_code: int | None = None
+    error: str | None = None
+    response: str | None = None
+    retry_after_seconds: float = 0.0
+    permanent: bool = False
+    """Whether another try can come to nothing else."""
+
+    @property
+    def delivered(self) -> bool:
+        """Whether the endpoint has taken it."""
+        return self.error is None
+
+    @property
+    def gone(self) -> bool:
+        """Whether the endpoint asks never to be called again."""
+        return self.status_code == HTTPStatus.GONE
+
+
+def call(fetcher: Fetcher, destination: Destination, event: Recorded) -> Attempt:
+    """Post the event once, within TIMEOUT_SECONDS."""
+    began, clock = now_ms(), time.monotonic()
+    body = frames.webhook_body(event)
+    theirs = {name: value for name, value in destination.headers.items() if name.lower() not in _OURS}
+    ours = signed_headers(event.id, began // 1_000, body, destination.secrets)
+    try:
+        answer = fetcher.post(
+            destination.url, body=body, headers={**theirs, **HEADERS, **ours}, timeout=TIMEOUT_SECONDS
+        )
+    except OutgoingRefused as refused:
+        return Attempt(at=began, duration_ms=_since(clock), error=refused.message[:ERROR_LENGTH], permanent=True)
+    except OutgoingFailed as failed:
+        return Attempt(at=began, duration_ms=_since(clock), error=failed.message[:ERROR_LENGTH])
+    return Attempt(
+        at=began,
+        duration_ms=_since(clock),
+        status_code=answer.status,
+        error=None if 200 <= answer.status < 300 else f"HTTP {answer.status}",
+        response=_beginning(answer.content),
+        retry_after_seconds=_retry_after(answer.headers.get("retry-after", "")),
+        permanent=answer.status == HTTPStatus.GONE,
+    )
+
+
+def is_reserved(header: str) -> bool:
+    """Whether a custom header would get in the way of ours."""
+    return header.lower() in _OURS
+
+
+def _since(clock: float) -> int:
+    return round((time.monotonic() - clock) * 1_000)
+
+
+def _beginning(content: bytes) -> str | None:
+    text = content[: RESPONSE_LENGTH * 4].decode(errors="replace").replace("\0", "")
+    return text[:RESPONSE_LENGTH] or None
+
+
+def _retry_after(header: str) -> float:
+    """The seconds an answer asks to wait, in either of HTTP's forms; 0 where it doesn't, never more than the limit."""
+    try:
+        seconds = float(header)
+    except ValueError:
+        try:
+            moment = parsedate_to_datetime(header)
+        except (ValueError, TypeError):
+            return 0.0
+        seconds = (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
+    return min(max(seconds, 0.0), LONGEST_RETRY_AFTER_SECONDS) if seconds == seconds else 0.0
