@@ -12,6 +12,8 @@ from flashapi.services.backend import Backend
 
 MULTIPART = "multipart/form-data"
 FIELDS_MOST = 40
+PARSED_AT_ONCE = 256 * 1024
+"""The parser counts what it has read ahead, files included, as memory of the form."""
 AROUND_FILE_BYTES = 1024 * 1024
 """What the other fields and the boundaries may take."""
 
@@ -23,6 +25,7 @@ class SpoolingRequest(Request):
         """Let the body be as large as a file may be. Call it before anything of the body was read."""
         self.max_content_length = self._backend.settings.media_limit_bytes + AROUND_FILE_BYTES
         self.max_form_parts = FIELDS_MOST
+        self.max_form_memory_size = max(self.max_form_memory_size or 0, PARSED_AT_ONCE)
         self._drafts: list[Draft] = []
 
     def uploads(self) -> dict[str, Upload]:

@@ -109,4 +109,6 @@ def _is_mpeg_frame(head: bytes) -> bool:
     if head[1] & 0x06 == 0:  # no layer: ADTS
         return head[1] & 0xF0 == 0xF0 and (head[2] >> 2) & 0x0F < 13
     version, bitrate, rate = (head[1] >> 3) & 3, head[2] >> 4, (head[2] >> 2) & 3
+    if head[1] & 0x06 == 0x06:
+        return False  # layer I, which nobody uses; UTF-16 begins like it
     return version != 1 and bitrate not in (0, 15) and rate != 3
