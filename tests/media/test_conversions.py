@@ -111,7 +111,9 @@ def test_webp_stays_as_it_is(file: Path, content: bytes) -> None:
     assert pictures.as_sticker(file).content is None
 
 
-@pytest.mark.parametrize("content", [b"\xff\xd8\xff\xe0" + b"x" * 500, samples.picture("PNG")[:300], b"OggS" + bytes(99)])
+@pytest.mark.parametrize(
+    "content", [b"\xff\xd8\xff\xe0" + b"x" * 500, samples.picture("PNG")[:300], b"OggS" + bytes(99)]
+)
 def test_damaged_files_are_refused(file: Path, content: bytes) -> None:
     file.write_bytes(content)
     for read in (pictures.look_at, pictures.as_sticker, films.look_at, sounds.as_voice):

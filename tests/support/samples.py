@@ -36,9 +36,8 @@ def sound(form: str = "wav", codec: str = "pcm_s16le", layout: str = "stereo", r
     with av.open(made, "w", format=form) as container:
         stream = cast(Any, container.add_stream(codec, rate=rate))
         stream.layout = layout
-        resampler = av.AudioResampler(
-            format=stream.codec_context.format.name, layout=layout, rate=rate, frame_size=stream.codec_context.frame_size
-        )
+        context = stream.codec_context
+        resampler = av.AudioResampler(context.format.name, layout, rate, context.frame_size)
         for start in range(0, total, 4_800):
             frame = av.AudioFrame(format="s16", layout=layout, samples=4_800)
             frame.sample_rate, frame.pts, frame.time_base = rate, start, Fraction(1, rate)
