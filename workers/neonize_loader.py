@@ -10,6 +10,8 @@ import os
 import sys
 from pathlib import Path
 
+TRUST_VARIABLE = "SSL_CERT_FILE"
+
 
 class ClientMissing(RuntimeError):
     """The client made for the sandbox isn't there (yet)."""
@@ -24,14 +26,24 @@ def load(sandbox_client: Path | None) -> None:
         if not (sandbox_client / "neonize" / "__init__.py").exists():
             raise ClientMissing(str(sandbox_client))
         sys.path.insert(0, str(sandbox_client))
-        # The sandbox's media server has a certificate of its own authority; Go reads this once, when it is loaded.
-        os.environ["SSL_CERT_FILE"] = str(sandbox_client.parent / "ca-bundle.pem")
+        _trust(sandbox_client.parent / "ca-bundle.pem")
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
     import neonize  # noqa: F401  # its import adds a handler of its own to the root logger
 
     root.handlers[:], root.level = handlers, level
     logging.getLogger("whatsmeow").setLevel(logging.WARNING)
+
+
+def _trust(authorities: Path) -> None:
+    """Trust the authority of the sandbox's media server, by beginning this program anew where it doesn't yet.
+
+    Go looks for the variable where the kernel put the environment when the program began; what Python sets later lies
+    elsewhere.
+    """
+    if os.environ.get(TRUST_VARIABLE) != str(authorities):
+        os.environ[TRUST_VARIABLE] = str(authorities)
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
 def _preload_libmagic() -> None:

@@ -43,7 +43,7 @@ def picture(
 def picture_of(client: Asks, jid: str, *, preview: bool, must_exist: bool = False) -> dict[str, Any] | None:
     """The address of a picture; None where there is none to be seen, which `must_exist` raises."""
     try:
-        info = client.call("get_profile_picture", to_jid(jid), GetProfilePictureParams(Preview=preview))
+        info = client.call("get_profile_picture", to_jid(jid), _parameters(preview))
     except GetProfilePictureError as error:
         if NOT_SET not in str(error) and HIDDEN not in str(error):
             raise
@@ -60,6 +60,11 @@ def set_group_picture(
 ) -> dict[str, str]:
     """Give a group a picture: a JPEG, as base64."""
     return {"id": client.call("set_group_photo", to_jid(group), base64.b64decode(content))}
+
+
+def _parameters(preview: bool) -> GetProfilePictureParams:
+    """neonize heeds none of them unless all are given."""
+    return GetProfilePictureParams(Preview=preview, ExistingID="", IsCommunity=False)
 
 
 def _fetch(url: str, mode: str) -> bytes:
