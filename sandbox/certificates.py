@@ -1,6 +1,7 @@
 """TLS for the media server: a certificate authority of the sandbox's own, made once, and the server's certificate.
 
-Clients learn to trust it by SSL_CERT_FILE, which Go reads when it is loaded.
+Clients learn to trust it by SSL_CERT_FILE. Go looks for that where the kernel put the environment when the process
+began; what a program sets later need not reach it.
 """
 
 from __future__ import annotations
@@ -79,6 +80,8 @@ def _certify_server(
 def _write_bundle(path: Path, authority: x509.Certificate) -> None:
     """The authority and those of the system: a process that is told to use the bundle reaches the rest of the world."""
     system = Path(ssl.get_default_verify_paths().cafile or certifi.where())
+    if system.resolve() == path.resolve():  # this very process was told to use the bundle
+        system = Path(certifi.where())
     temporary = path.with_name(path.name + ".new")
     temporary.write_bytes(authority.public_bytes(_PEM) + system.read_bytes())
     temporary.replace(path)

@@ -17,8 +17,6 @@ from typing import Any
 
 _out = os.fdopen(os.dup(1), "w", buffering=1)
 os.dup2(2, 1)
-# Go copies the environment when it is loaded; the network's media server has a certificate of the network's own.
-os.environ["SSL_CERT_FILE"] = os.path.join(os.path.dirname(sys.argv[1]), "ca-bundle.pem")
 sys.path.insert(0, sys.argv[1])
 
 from client_addresses import jid_of, text_of  # noqa: E402  the path above decides which neonize this takes

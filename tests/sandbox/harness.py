@@ -43,6 +43,11 @@ class NetworkProcess:
     def client_folder(self) -> Path:
         return self.data_dir / "sandbox" / "client"
 
+    @property
+    def authorities(self) -> Path:
+        """Whom clients have to trust to reach the network's media server."""
+        return self.data_dir / "sandbox" / "ca-bundle.pem"
+
     def start(self) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "sandbox", "--data-dir", str(self.data_dir)],
@@ -124,7 +129,8 @@ class ClientProcess:
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
-            env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
+            # From the start, as Go looks at the environment that the kernel gave the process.
+            env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "SSL_CERT_FILE": str(network.authorities)},
         )
         log.close()
         self._reader = threading.Thread(target=self._collect, daemon=True)

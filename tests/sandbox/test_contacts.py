@@ -30,7 +30,7 @@ def test_a_session_sees_a_picture_and_can_fetch_it(
         for preview, kind in ((False, "image"), (True, "preview")):
             found = alice_session.ask("picture", jid=jid, preview=preview)
             assert (found["id"], found["type"]) == (set_["id"], kind)
-    context = ssl.create_default_context(cafile=network.data_dir / "sandbox" / "ca-bundle.pem")
+    context = ssl.create_default_context(cafile=network.authorities)
     with urllib.request.urlopen(found["url"], context=context) as answer:
         assert (answer.headers["Content-Type"], answer.read()) == ("image/jpeg", JPEG)
     assert alice_session.ask("picture", jid=bob, existing=set_["id"]) is None

@@ -157,7 +157,7 @@ def test_the_server_takes_nothing_from_strangers_and_no_wrong_hashes(
 ) -> None:
     reference = upload(alice_session, "image", b"abc", tmp_path)
     host = reference["URL"].split("/")[2]
-    context = ssl.create_default_context(cafile=network.data_dir / "sandbox" / "ca-bundle.pem")
+    context = ssl.create_default_context(cafile=network.authorities)
     connection = http.client.HTTPSConnection(host, context=context, timeout=10)
     token = base64.urlsafe_b64encode(hashlib.sha256(b"file").digest()).decode()
     connection.request("POST", f"/mms/image/{token}?auth=5511.00&token={token}", b"file")
