@@ -38,6 +38,7 @@ class FaultOperations:
             "replaced": self._replace,
             "outdated": self._outdate,
             "media": self._fail_media,
+            "garble": self._garble,
         }
 
     def by_name(self) -> dict[str, Operation]:
@@ -92,6 +93,9 @@ class FaultOperations:
         if code not in HTTP_ERRORS:
             raise Refusal(400, "O campo code deve ser um erro HTTP conhecido, de 400 a 599.")
         self.network.faults.fail_media(scope, code, int(amount(params, "count", 1)))
+
+    def _garble(self, scope: Scope, params: Params) -> None:
+        self.network.faults.garble(str(scope), int(amount(params, "count", 1)))
 
     def _say_goodbye(self, scope: Scope, last: Node) -> None:
         for connection in self._connections(scope):

@@ -29,6 +29,7 @@ class Trouble:
     outdated: bool = False
     media_code: int = 0
     media_errors_left: int = 0
+    garbles_left: int = 0
 
 
 @dataclass(slots=True)
@@ -64,6 +65,9 @@ class Faults:
         trouble = self._troubles[scope]
         trouble.media_code, trouble.media_errors_left = code, count
 
+    def garble(self, number: str, count: int) -> None:
+        self._troubles[number].garbles_left = count
+
     def outdate(self, number: str) -> None:
         self._troubles[number].outdated = True
 
@@ -91,6 +95,14 @@ class Faults:
         if trouble is None or not trouble.lost_acks_left:
             return False
         trouble.lost_acks_left -= 1
+        return True
+
+    def take_garble(self, number: str) -> bool:
+        """Whether what the account's phone encrypts next is to be spoilt on its way, the first copy only. Counts down."""
+        trouble = self._troubles.get(number)
+        if trouble is None or not trouble.garbles_left:
+            return False
+        trouble.garbles_left -= 1
         return True
 
     def take_media_error(self, number: Scope) -> int:

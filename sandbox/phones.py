@@ -203,6 +203,8 @@ class Phones:
                 return None
             endpoint.open_session(str(to), bundle)
         kind, ciphertext = endpoint.encrypt(str(to), messages.encode(message))
+        if not count and self.network.faults.take_garble(account.number):
+            ciphertext = ciphertext[:-1] + bytes([ciphertext[-1] ^ 1])
         attrs: dict[str, Value] = {"v": "2", "type": kind}
         if media := media_kind_of(messages.from_own_device(message)[0]):
             attrs["mediatype"] = media

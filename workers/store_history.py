@@ -14,7 +14,7 @@ from flashapi.events import MessageStatus, Person
 from flashapi.models.base import now_ms
 from flashapi.models.chats import chats
 from flashapi.models.messages import messages
-from workers import chat_rows, people
+from workers import chat_rows, contact_rows, people
 from workers.from_whatsapp import content_kind, message_json
 from workers.message_rows import Insertion, insert_message
 
@@ -42,18 +42,29 @@ def store(connection: sa.Connection, session: Any, raw: bytes) -> HistorySet | N
             continue
         if _add_chat(connection, session, jid, conversation):
             new_chats.append(_shown(jid, conversation))
-        for item in conversation.messages:
+        # WhatsApp sends them newest first; rows are numbered in the order of time.
+        for item in sorted(conversation.messages, key=lambda item: item.message.messageTimestamp):
             message = _add_message(connection, session, jid, item.message)
             if message is not None:
                 stored += 1
                 told.append(message)
-    contacts = tuple({"id": name.ID, "notify": name.pushname} for name in history.pushnames if name.pushname)
+    contacts = _meet(connection, session, history.pushnames)
     if not new_chats and not stored:
         return None
     told.sort(key=lambda message: message["messageTimestamp"])
     return HistorySet(
         chats=tuple(new_chats), contacts=contacts, messages=tuple(told[-TOLD_AT_MOST:]), stored=stored
     )
+
+
+def _meet(connection: sa.Connection, session: Any, pushnames: Any) -> tuple[dict[str, Any], ...]:
+    """Keep what people call themselves. WhatsApp gives each person twice, by the phone JID and by the LID."""
+    named = {each.ID: each.pushname for each in pushnames if each.pushname not in ("", "-")}
+    known = people.names(connection, session.mode, named)
+    for jid, name in named.items():
+        contact_rows.note(connection, session.id, known[jid], push_name=name)
+    told = {known[jid].preferred: {"lid": known[jid].lid, "notify": name} for jid, name in named.items()}
+    return tuple({"id": jid, **facts} for jid, facts in told.items())
 
 
 def _add_chat(connection: sa.Connection, session: Any, jid: str, conversation: Any) -> bool:

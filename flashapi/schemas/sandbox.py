@@ -9,12 +9,12 @@ from flashapi.schemas.fields import REQUIRED, Flag, Recipient, Text, TextList, W
 from flashapi.schemas.recipients import PUNCTUATION
 
 NUMBER = "5511900000001"
-KINDS = ("drop", "down", "blackhole", "slow", "nack", "lost_ack", "replaced", "outdated", "media")
+KINDS = ("drop", "down", "blackhole", "slow", "nack", "lost_ack", "replaced", "outdated", "media", "garble")
 ONLY_WITH = {
     "seconds": ("down", "blackhole"),
     "ms": ("slow",),
     "code": ("nack", "media"),
-    "count": ("nack", "lost_ack", "media"),
+    "count": ("nack", "lost_ack", "media", "garble"),
 }
 WHOLE_NETWORK = "*"
 
@@ -89,7 +89,7 @@ class FaultSchema(Schema):
     seconds = Whole(low=1, high=3_600, metadata={"description": "Com down e blackhole"})
     ms = Whole(low=0, high=60_000, metadata={"description": "Com slow"})
     code = Whole(low=400, high=599, metadata={"description": "Com nack e media"})
-    count = Whole(low=1, high=10_000, metadata={"description": "Com nack, lost_ack e media"})
+    count = Whole(low=1, high=10_000, metadata={"description": "Com nack, lost_ack, media e garble"})
 
     @validates_schema(skip_on_field_errors=True)
     def check(self, data: dict[str, Any], **_: Any) -> None:
