@@ -53,6 +53,11 @@ def learn(connection: sa.Connection, mode: str, people: Iterable[Person]) -> Non
         if known[lid].jid == person.jid:
             continue
         asked, moment = _user(person.jid), now_ms()
+        connection.execute(  # whoever had the LID under another number has it no longer
+            numbers.update()
+            .where(numbers.c.mode == mode, numbers.c.lid == lid, numbers.c.jid != person.jid)
+            .values(lid=None)
+        )
         updated = connection.execute(
             numbers.update()
             .where(numbers.c.mode == mode, numbers.c.asked == asked)

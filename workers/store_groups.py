@@ -18,11 +18,13 @@ from flashapi.group_metadata import as_metadata
 from flashapi.models.sessions import sessions
 from workers import contact_rows, group_rows, people
 from workers.clients import CODES
-from workers.from_whatsapp import jid_text, person
+from workers.from_whatsapp import LID_SERVER, jid_text, person
 from workers.journal import Entry
 
 GROUP_SERVER = "g.us"
 CODES_OF_GROUPS = frozenset(CODES[kind] for kind in (wire.JoinedGroup, wire.GroupInfoEvent, wire.Picture))
+_NAMING = CODES_OF_GROUPS | {CODES[wire.HistorySync]}
+"""Kinds that name people by the LID alone."""
 INVITE_PREFIX = "https://chat.whatsapp.com/"
 _ACTIONS = (("Join", "add"), ("Leave", "remove"), ("Promote", "promote"), ("Demote", "demote"))
 
@@ -30,7 +32,7 @@ _ACTIONS = (("Join", "add"), ("Leave", "remove"), ("Promote", "promote"), ("Demo
 def introduce_people(connections: Connections, entries: list[Entry]) -> None:
     """Ask the clients for the other names of those whom these entries name; a replayed entry has no client to ask."""
     for entry in entries:
-        if entry.client is None or entry.code not in CODES_OF_GROUPS:
+        if entry.client is None or entry.code not in _NAMING:
             continue
         try:
             named = list(_people_named(entry))
@@ -62,7 +64,8 @@ def store(connection: sa.Connection, session: Any, entry: Entry) -> list[bus.Rec
 def _joined(connection: sa.Connection, session: Any, joined: wire.JoinedGroup) -> Iterator[Event]:
     [row] = group_rows.save_all(connection, session.mode, session.id, [joined.GroupInfo])
     author = person(joined.Sender, joined.SenderPN)
-    yield GroupsUpdate(group=row["jid"], author=author if author.preferred else None, changes=as_metadata(row))
+    known = people.names(connection, session.mode, [author.preferred]).get(author.preferred)
+    yield GroupsUpdate(group=row["jid"], author=known, changes=as_metadata(row))
 
 
 def _changed(connection: sa.Connection, session: Any, change: wire.GroupInfoEvent) -> Iterator[Event]:
@@ -140,6 +143,11 @@ def _people_named(entry: Entry) -> Iterator[str]:
         for jid in (picture.JID, picture.Author):
             if jid.User and jid.Server != GROUP_SERVER:
                 yield jid_text(jid)
+    elif entry.code == CODES[wire.HistorySync]:
+        history = wire.HistorySync.FromString(entry.raw).Data
+        for each in (*history.conversations, *history.pushnames):
+            if each.ID.endswith(f"@{LID_SERVER}"):
+                yield each.ID
 
 
 def _named_in_change(change: wire.GroupInfoEvent) -> Iterator[str]:

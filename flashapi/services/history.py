@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from flashapi.errors import InvalidInput, NotFound
 from flashapi.models.chats import chats, poll_votes
+from flashapi.models.groups import groups
 from flashapi.models.messages import messages
 from flashapi.services.backend import Backend
 from flashapi.services.sessions import Row
@@ -67,7 +68,8 @@ def list_chats(backend: Backend, session: Row) -> dict[str, Any]:
     """All chats, those with the newest messages first."""
     with backend.connections.reading() as connection:
         found = connection.execute(
-            sa.select(chats)
+            sa.select(chats, groups.c.subject)
+            .outerjoin(groups, sa.and_(groups.c.session_id == chats.c.session_id, groups.c.jid == chats.c.jid))
             .where(chats.c.session_id == session.id)
             .order_by(chats.c.last_message_at.desc(), chats.c.id)
         ).all()
@@ -164,7 +166,7 @@ def _describe_chat(row: Row) -> dict[str, Any]:
         "id": row.id,
         "sessao_id": row.session_id,
         "jid": row.jid,
-        "nome": row.name,
+        "nome": row.subject or row.name,
         "eh_grupo": bool(row.is_group),
         "mensagens_nao_lidas": row.unread,
         "ultima_mensagem": row.last_message_at or None,
