@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from asyncio import to_thread
 
 from sandbox.control import Operation
 from sandbox.history import Line, PastChat, announce_sync, pack_chats, pack_names
@@ -30,7 +29,7 @@ class HistoryOperations:
         account = find_phone(self.network, text(params, "numero"))
         chats = [self._chat(chat) for chat in objects(params, "chats")]
         for packed in (pack_names(chat.person for chat in chats), pack_chats(chats)):
-            sealed = await to_thread(self.files.seal, iter([packed]), INFOS["history"])
+            sealed = await self.files.seal(iter([packed]), INFOS["history"])
             self.phones.tell_own_devices(account, announce_sync(sealed, packed))
         return {"messages": sum(len(chat.lines) for chat in chats)}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import secrets
 import time
@@ -14,6 +15,7 @@ from sandbox.media_keys import Sealed, encrypt_pieces
 
 LARGEST_FILE = 256 << 20  # bytes, encrypted
 LARGEST_SHELF = 2 << 30  # bytes of all files; the oldest make room for new ones
+SWEEP_SECONDS = 60
 KEPT_SECONDS = 14 * 86_400  # as long as WhatsApp keeps what was not fetched, roughly
 
 log = structlog.get_logger()
@@ -36,6 +38,7 @@ class MediaFiles:
         for leftover in folder.glob("*.part"):
             leftover.unlink()
         self.sweep()
+        self._next_sweep = time.monotonic() + SWEEP_SECONDS
 
     def find(self, name: str) -> Path | None:
         """The file of that name; None when there is none (any more)."""
@@ -60,11 +63,16 @@ class MediaFiles:
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
-        self.sweep()
+        await self._sweep_if_due()
         return path
 
-    def seal(self, pieces: Iterator[bytes], info: bytes) -> Sealed:
-        """Encrypt something and store it, as a phone's upload; for a thread of its own."""
+    async def seal(self, pieces: Iterator[bytes], info: bytes) -> Sealed:
+        """Encrypt something and store it, as a phone's upload."""
+        sealed = await asyncio.to_thread(self._seal, pieces, info)
+        await self._sweep_if_due()
+        return sealed
+
+    def _seal(self, pieces: Iterator[bytes], info: bytes) -> Sealed:
         part = self.folder / f"{secrets.token_hex(8)}.part"
         try:
             with part.open("wb") as file:
@@ -73,6 +81,12 @@ class MediaFiles:
         finally:
             part.unlink(missing_ok=True)
         return sealed
+
+    async def _sweep_if_due(self) -> None:
+        """Sweep now and then, beside the event loop: there may be very many files."""
+        if time.monotonic() >= self._next_sweep:
+            self._next_sweep = time.monotonic() + SWEEP_SECONDS
+            await asyncio.to_thread(self.sweep)
 
     def sweep(self) -> None:
         """Remove what has expired and, beyond the shelf's size, the oldest."""

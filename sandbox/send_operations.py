@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from asyncio import to_thread
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
@@ -135,7 +134,7 @@ class SendOperations:
         elif kind == "sticker":
             fields["isAnimated"] = flag(params, "animated", False)
         view_once = kind in ("image", "video") and flag(params, "viewOnce", False)
-        sealed = await to_thread(self.files.seal, self._pieces(params), INFOS[f"{kind}Message"])
+        sealed = await self.files.seal(self._pieces(params), INFOS[f"{kind}Message"])
         path = direct_path_of(sealed.enc_sha256)
         stored = contents.StoredFile(sealed, path, f"https://{self.network.media_host}{path}")
         return contents.write_file(kind, stored, view_once=view_once, **fields), sealed

@@ -8,11 +8,13 @@ import http.client
 import json
 import os
 import ssl
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sandbox import media_files
 from sandbox.media_keys import DamagedFile, Sealed, encrypt_pieces, open_file
 from sandbox.protobufs import e2e
 from tests.sandbox.conftest import NewPhone, NewSession
@@ -222,6 +224,19 @@ def test_encryption_notices_every_damage(tmp_path: Path) -> None:
         open_file(path, sealed, b"WhatsApp Video Keys")
     with pytest.raises(DamagedFile):
         open_file(path, Sealed(sealed.media_key, sealed.sha256, sealed.enc_sha256, 1499), info)
+
+
+def test_the_shelf_gives_up_what_is_old_and_what_is_too_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(media_files, "LARGEST_SHELF", 2500)
+    now = time.time()
+    for name, age in (("a", media_files.KEPT_SECONDS + 1), ("b", 300), ("c", 200), ("d", 100)):
+        (tmp_path / name).write_bytes(bytes(1000))
+        os.utime(tmp_path / name, (now - age, now - age))
+    (tmp_path / "e.part").write_bytes(b"left over")
+    shelf = media_files.MediaFiles(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["c", "d"]
+    assert shelf.find("c") == tmp_path / "c"
+    assert shelf.find("b") is None and shelf.find("../c") is None
 
 
 @pytest.fixture
