@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help run migrate test lint types bench lock
+.PHONY: help run migrate test lint types bench postman lock
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r target text; do \
@@ -27,6 +27,9 @@ types: .venv/development ## mypy --strict
 
 bench: .venv/development ## the long runs: churn, faults and losses, with their figures
 	@$(BIN)/python -m bench
+
+postman: .venv/runtime ## write docs/postman.json, the Postman collection of all routes
+	@$(BIN)/python -m flashapi.postman docs/postman.json
 
 lock: .venv/development ## pin the requirements anew; do it on the oldest Python meant to work (Debian 12: 3.11.2)
 	@$(BIN)/pip install --quiet pip-tools
