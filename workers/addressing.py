@@ -14,6 +14,7 @@ from flashapi.errors import InvalidInput, NotRegistered
 from flashapi.models.base import now_ms
 from flashapi.models.installation import numbers
 from workers.from_whatsapp import LID_SERVER, PHONE_SERVER
+from workers.upsert import upsert
 
 KNOWN_FOR_MS = 24 * 3_600_000
 UNREGISTERED_FOR_MS = 60_000
@@ -148,12 +149,9 @@ def _remember(connections: Connections, mode: str, answers: dict[str, Found]) ->
     moment = now_ms()
     with connections.transaction() as connection:
         for number, (jid, lid) in answers.items():
-            updated = connection.execute(
-                numbers.update()
-                .where(numbers.c.mode == mode, numbers.c.asked == number)
-                .values(jid=jid, lid=lid, checked_at=moment)
-            ).rowcount
-            if not updated:
-                connection.execute(
-                    numbers.insert(), {"mode": mode, "asked": number, "jid": jid, "lid": lid, "checked_at": moment}
-                )
+            upsert(
+                connection,
+                numbers,
+                {"mode": mode, "asked": number},
+                {"jid": jid, "lid": lid, "checked_at": moment},
+            )

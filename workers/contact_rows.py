@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from flashapi.events import Person
 from flashapi.models.base import now_ms
 from flashapi.models.contacts import contacts
+from workers.upsert import upsert
 
 NAME_LONGEST = 255
 _NAMES = ("name", "push_name", "verified_name")
@@ -21,8 +22,9 @@ def note(connection: sa.Connection, session_id: str, who: Person, **facts: str |
     row = _row_of(connection, session_id, who)
     moment = now_ms()
     if row is None:
-        identity = {"session_id": session_id, "jid": who.preferred, "lid": who.lid}
-        connection.execute(contacts.insert(), {**identity, **known, "created_at": moment, "updated_at": moment})
+        identity = {"session_id": session_id, "jid": who.preferred}
+        facts_now = {**known, "lid": who.lid, "updated_at": moment}
+        upsert(connection, contacts, identity, facts_now, {"created_at": moment})
         return bool(known)
     news = {name: value for name, value in known.items() if getattr(row, name) != value}
     changes = {**_naming(row, who), **news}

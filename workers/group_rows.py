@@ -11,6 +11,7 @@ from flashapi.models.base import now_ms
 from flashapi.models.groups import groups
 from workers import people
 from workers.from_whatsapp import jid_text, person
+from workers.upsert import upsert
 
 SUBJECT_LONGEST = 255
 FLOAT_ERROR_SECONDS = 64
@@ -113,11 +114,9 @@ def is_same(member: Mapping[str, Any], who: Person) -> bool:
 
 def _save(connection: sa.Connection, session_id: str, columns: dict[str, Any]) -> Any:
     moment = now_ms()
+    identity = {"session_id": session_id, "jid": columns["jid"]}
+    upsert(connection, groups, identity, {**columns, "updated_at": moment}, {"created_at": moment})
     mine = (groups.c.session_id == session_id, groups.c.jid == columns["jid"])
-    updated = connection.execute(groups.update().where(*mine).values(updated_at=moment, **columns)).rowcount
-    if not updated:
-        times = {"created_at": moment, "updated_at": moment}
-        connection.execute(groups.insert(), {"session_id": session_id, **times, **columns})
     return connection.execute(sa.select(groups).where(*mine)).mappings().one()
 
 

@@ -15,6 +15,7 @@ from flashapi.models.base import now_ms
 from flashapi.models.installation import numbers
 from workers.addressing import Asks, check, to_jid
 from workers.from_whatsapp import LID_SERVER, PHONE_SERVER, jid_text
+from workers.upsert import upsert
 
 AT_ONCE = 500
 """Names in one query: SQLite takes a bounded number of parameters."""
@@ -58,14 +59,8 @@ def learn(connection: sa.Connection, mode: str, people: Iterable[Person]) -> Non
             .where(numbers.c.mode == mode, numbers.c.lid == lid, numbers.c.jid != person.jid)
             .values(lid=None)
         )
-        updated = connection.execute(
-            numbers.update()
-            .where(numbers.c.mode == mode, numbers.c.asked == asked)
-            .values(jid=person.jid, lid=lid, checked_at=moment)
-        ).rowcount
-        if not updated:
-            row = {"mode": mode, "asked": asked, "jid": person.jid, "lid": lid, "checked_at": moment}
-            connection.execute(numbers.insert(), row)
+        facts = {"jid": person.jid, "lid": lid, "checked_at": moment}
+        upsert(connection, numbers, {"mode": mode, "asked": asked}, facts)
 
 
 def introduce(client: Asks, connections: Connections, mode: str, jids: Iterable[str]) -> dict[str, Person]:
