@@ -21,7 +21,7 @@ def load(sandbox_client: Path | None) -> None:
     """Make `import neonize` work from here on. `sandbox_client` is the folder holding the patched copy."""
     if "neonize" in sys.modules:
         raise RuntimeError("neonize is loaded already; which network it speaks to can't be changed")
-    _preload_libmagic()
+    preload_libmagic()
     if sandbox_client is not None:
         if not (sandbox_client / "neonize" / "__init__.py").exists():
             raise ClientMissing(str(sandbox_client))
@@ -46,7 +46,7 @@ def _trust(authorities: Path) -> None:
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
-def _preload_libmagic() -> None:
+def preload_libmagic() -> None:
     """neonize imports python-magic, which needs libmagic. Once a library of that name is in the process, the dynamic
     linker finds it by its SONAME, also on machines where `ctypes.util.find_library` can't."""
     spec = importlib.util.find_spec("pylibmagic")

@@ -13,11 +13,17 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 _out = os.fdopen(os.dup(1), "w", buffering=1)
 os.dup2(2, 1)
 sys.path.insert(0, sys.argv[1])
+sys.path.append(str(Path(__file__).resolve().parents[2]))
+
+from workers.neonize_loader import preload_libmagic  # noqa: E402  the project's folder is only now on the path
+
+preload_libmagic()
 
 from client_addresses import jid_of, text_of  # noqa: E402  the path above decides which neonize this takes
 from client_contacts import CONTACT_READERS, ContactCommands  # noqa: E402
