@@ -10,13 +10,16 @@ from flashapi.models.base import now_ms
 from flashapi.models.chats import poll_votes
 from flashapi.models.events import deliveries, events
 from flashapi.models.messages import messages
-from flashapi.models.outbox import FINAL_STATES, outbox
+from flashapi.models.outbox import SendState, outbox
 from flashapi.models.sessions import State, Wanted, sessions
+from flashapi.removal import remove_deliveries
 from flashapi.settings import Settings
 
 log = structlog.get_logger()
 
 BATCH = 500
+REMOVABLE = (SendState.SENT, SendState.FAILED, SendState.CANCELLED)
+"""Sends that nobody asks about any more; an uncertain one is still counted."""
 TOMBSTONE = "deleted:"
 """A deleted session is renamed to this and its id until its rows are gone."""
 
@@ -53,7 +56,7 @@ def _remove_messages(connections: Connections, oldest: int) -> int:
     """One batch of messages, and of what else repeats their text: events, finished sends, votes."""
     batches = (
         (messages, messages.c.id, (messages.c.created_at < oldest,)),
-        (outbox, outbox.c.id, (outbox.c.finished_at < oldest, outbox.c.state.in_(FINAL_STATES))),
+        (outbox, outbox.c.id, (outbox.c.finished_at < oldest, outbox.c.state.in_(REMOVABLE))),
         (poll_votes, poll_votes.c.id, (poll_votes.c.voted_at < oldest,)),
     )
     count = _remove_events(connections, oldest)
@@ -76,7 +79,7 @@ def _remove_events(connections: Connections, oldest: int) -> int:
         lines = sa.select(deliveries.c.id, deliveries.c.position).order_by(deliveries.c.id).limit(BATCH)
         undelivered = [row.id for row in connection.execute(lines) if row.position <= due[-1]]
     with connections.transaction() as connection:
-        connection.execute(deliveries.delete().where(deliveries.c.id.in_(undelivered)))
+        remove_deliveries(connection, undelivered)
         return connection.execute(events.delete().where(events.c.position <= due[-1])).rowcount
 
 

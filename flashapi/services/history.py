@@ -8,14 +8,21 @@ import sqlalchemy as sa
 
 from flashapi.errors import InvalidInput, NotFound
 from flashapi.models.chats import chats, poll_votes
+from flashapi.models.events import events
 from flashapi.models.groups import groups
 from flashapi.models.messages import messages
+from flashapi.models.outbox import SendState, outbox
 from flashapi.services.backend import Backend
 from flashapi.services.sessions import Row
 from flashapi.timestamps import iso
 
 NO_MESSAGE = "Mensagem não encontrada"
 POLLS = "pollCreationMessage"
+REMOVABLE = (SendState.SENT, SendState.FAILED, SendState.CANCELLED)
+"""Sends that nobody asks about any more; an uncertain one is still counted."""
+BY_SESSION, BY_CHAT = "ix_messages_session_id_id", "ix_messages_session_id_chat_id"
+AT_ONCE = 500
+"""Rows named in one statement."""
 _SHOWN = [column for column in messages.c if column.name != "raw"]
 """The protobuf is for the workers."""
 
@@ -45,7 +52,7 @@ def page(
     chosen: list[sa.ColumnElement[bool]] = [messages.c.session_id == session.id]
     if jid is not None:
         chosen.append(messages.c.chat == chat_name(jid))
-    query = sa.select(*_SHOWN).where(*chosen).order_by(messages.c.id.desc()).limit(limit + 1)
+    query = newest(chosen, BY_SESSION if jid is None else BY_CHAT, limit + 1)
     with backend.connections.reading() as connection:
         total = None
         if before is not None:
@@ -57,6 +64,12 @@ def page(
     shown = [_describe(row) for row in reversed(found[:limit])]
     following = str(found[limit - 1].id) if len(found) > limit else None
     return {"messages": shown, "total": total, "limit": limit, "offset": offset, "nextBefore": following}
+
+
+def newest(chosen: list[sa.ColumnElement[bool]], index: str, limit: int) -> sa.Select[Any]:
+    """The newest messages of those chosen. Left to itself MariaDB reads the session's whole index down to the page."""
+    query = sa.select(*_SHOWN).where(*chosen).order_by(messages.c.id.desc()).limit(limit)
+    return query.with_hint(messages, f"FORCE INDEX ({index})", "mysql")
 
 
 def chat_name(jid: str) -> str:
@@ -117,7 +130,8 @@ def poll_totals(backend: Backend, session: Row, message_id: str) -> dict[str, An
 
 
 def remove(backend: Backend, session: Row, *, jid: str) -> int:
-    """Forget everything about a chat: its messages, its entry, the votes in it. WhatsApp is not told."""
+    """Forget everything about a chat: messages, votes, finished sends, and the events that tell of them. WhatsApp is
+    not told. Gives how many messages there were."""
     name = chat_name(jid)
     ours = messages.c.session_id == session.id, messages.c.chat == name
     with backend.connections.transaction(durable=True) as connection:
@@ -127,6 +141,21 @@ def remove(backend: Backend, session: Row, *, jid: str) -> int:
         )
         removed = connection.execute(messages.delete().where(*ours)).rowcount
         connection.execute(chats.delete().where(chats.c.session_id == session.id, chats.c.jid == name))
+        connection.execute(
+            outbox.delete().where(
+                outbox.c.session_id == session.id, outbox.c.chat == name, outbox.c.state.in_(REMOVABLE)
+            )
+        )
+        told = list(
+            connection.scalars(
+                sa.select(events.c.position).where(
+                    events.c.session_id == session.id, events.c.data.contains(json.dumps(name), autoescape=True)
+                )
+            )
+        )
+        for start in range(0, len(told), AT_ONCE):
+            part = told[start : start + AT_ONCE]
+            connection.execute(events.delete().where(events.c.position.in_(part)))
     return removed
 
 

@@ -186,7 +186,13 @@ def test_pages_of_stored_messages(alice: Owner, bob: Owner, backend: Backend) ->
     assert alice.get("/api/chat/messages?before=NADA").status_code == 400
     assert alice.get("/api/chat/messages/M3").json["data"]["status"] == "received"
     assert alice.get("/api/chat/messages/M99").status_code == 404
+    with backend.connections.transaction() as connection:
+        for number, jid in enumerate(("5511900000001@s.whatsapp.net", "5511900000000@s.whatsapp.net")):
+            told = {"session_id": alice.id, "session_name": alice.name, "name": "message_received", "time": number}
+            connection.execute(events.insert(), {**told, "id": f"evt_{number}", "data": f'{{"from":"{jid}"}}'})
     gone = alice.delete("/api/chat/messages?jid=5511900000001").json
+    with backend.connections.reading() as connection:
+        assert list(connection.scalars(sa.select(events.c.id))) == ["evt_1"]
     assert gone["data"] == {"jid": "5511900000001", "removed": 4}
     assert ids("") == ["M2", "M4", "M6"]
 
