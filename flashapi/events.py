@@ -25,6 +25,10 @@ class EventType(StrEnum):
     CHATS_UPDATE = "chats_update"
     CALL = "call"
     MESSAGING_HISTORY_SET = "messaging_history_set"
+    QUEUE_UPDATE = "queue_update"
+    SESSION_RESTRICTED = "session_restricted"
+    WEBHOOK_PAUSED = "webhook_paused"
+    WEBHOOK_TEST = "webhook_test"
 
 
 class MessageStatus(StrEnum):

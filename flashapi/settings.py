@@ -35,6 +35,7 @@ class Settings:
     cors_origins: tuple[str, ...] = (DEFAULT_CORS_ORIGINS,)
     # Secrets
     global_api_key: str = field(default="", repr=False)
+    webhook_secret_key: str = field(default="", repr=False)
     # Data
     data_dir: Path = Path("data")
     database_url: str = field(default="", repr=False)
@@ -56,13 +57,17 @@ class Settings:
     auth_timeout_minutes: float = 1.0
     # Webhooks and other outgoing requests
     global_webhook_url: str = ""
+    webhook_pause_hours: float = 24.0
     allow_private_urls: bool = False
     # Limits
     rate_limit_window_ms: int = 60_000
     rate_limit_max: int = 1_200
     rate_limit_given: bool = False
     body_limit_bytes: int = 10 * 1024 * 1024
+    queue_limit: int = 200_000
+    outbox_retention_days: float = 30.0
     event_retention: int = 1_000_000
+    event_retention_days: float = 30.0
     message_lifetime_seconds: int = 0
     """Older messages are deleted; 0 keeps them."""
     session_lifetime_hours: int = 0
@@ -170,6 +175,7 @@ class _Reader:
             timezone=self.text("TZ", "America/Sao_Paulo"),
             cors_origins=tuple(o.strip() for o in self.text("CORS_ORIGINS", "*").split(",") if o.strip()),
             global_api_key=self.text("GLOBAL_API_KEY"),
+            webhook_secret_key=self.text("WEBHOOK_SECRET_KEY"),
             data_dir=data_dir,
             database_url=self._database_url(data_dir),
             database_pool=self.integer("MYSQL_CONNECTION_LIMIT", 10, low=1, high=1_000),
@@ -187,12 +193,16 @@ class _Reader:
             websocket_secret=self.text("GLOBAL_WEBSOCKET_SECRET"),
             auth_timeout_minutes=self.number("AUTH_TIMEOUT", 1.0),
             global_webhook_url=self.text("GLOBAL_WEBHOOK_URL") if global_webhook else "",
+            webhook_pause_hours=self.number("WEBHOOK_PAUSE_HOURS", 24.0),
             allow_private_urls=self.boolean("ALLOW_PRIVATE_URLS", False),
             rate_limit_window_ms=window_ms,
             rate_limit_max=max_requests,
             rate_limit_given=bool(self.text("RATE_LIMIT_MAX_REQUESTS") or self.text("RATE_LIMIT_WINDOW_MS")),
             body_limit_bytes=self.integer("BODY_LIMIT_BYTES", 10 * 1024 * 1024, low=1_024),
+            queue_limit=self.integer("QUEUE_LIMIT", 200_000, low=1),
+            outbox_retention_days=self.number("OUTBOX_RETENTION_DAYS", 30.0),
             event_retention=self.integer("EVENT_RETENTION", 1_000_000, low=1_000),
+            event_retention_days=self.number("EVENT_RETENTION_DAYS", 30.0),
             message_lifetime_seconds=(
                 self.integer("TEMP_MENSAGE", 3_600, low=1) if self.boolean("DELETE_TEMP_MENSAGE", False) else 0
             ),

@@ -44,6 +44,7 @@ def settings(tmp_path: Path, valkey: str) -> Settings:
             "REDIS_URL": valkey,
             "GLOBAL_API_KEY": "chave-global-de-teste",
             "GLOBAL_WEBSOCKET_SECRET": "segredo-global-de-teste",
+            "WEBHOOK_SECRET_KEY": "chave-dos-webhooks-de-teste",
             "SANDBOX": "true",
         },
         None,
@@ -60,7 +61,8 @@ def database(request: pytest.FixtureRequest, settings: Settings) -> Iterator[Set
     variables = request.getfixturevalue("mysql") | {"MYSQL_DATABASE": name}
     found = reading.load(
         {**variables, "DATA_DIR": str(settings.data_dir), "REDIS_URL": settings.redis_url,
-         "GLOBAL_API_KEY": settings.global_api_key, "SANDBOX": "true"},
+         "GLOBAL_API_KEY": settings.global_api_key, "WEBHOOK_SECRET_KEY": settings.webhook_secret_key,
+         "SANDBOX": "true"},
         None,
     )
     yield found

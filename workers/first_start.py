@@ -9,7 +9,7 @@ from pathlib import Path
 from dotenv import dotenv_values
 
 EXAMPLE = Path(__file__).resolve().parent.parent / ".env.example"
-SECRETS = ("GLOBAL_API_KEY", "GLOBAL_WEBSOCKET_SECRET")
+SECRETS = ("GLOBAL_API_KEY", "GLOBAL_WEBSOCKET_SECRET", "WEBHOOK_SECRET_KEY")
 PRIVATE_URLS_REASON = (
     "# On, because HOST is this machine's loopback address: only its own users reach the API, and their webhook\n"
     "# receivers run here too. Turn it off before you let others in.\n"

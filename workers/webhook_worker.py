@@ -21,7 +21,9 @@ from flashapi.errors import DatabaseUnavailable
 from flashapi.outgoing import Fetcher
 from flashapi.settings import Settings
 from workers import retention, webhook_rows
+from workers.webhook_attempts import Deliverer, Patience
 from workers.webhook_lines import Lines
+from workers.webhook_rows import Lane
 
 log = structlog.get_logger()
 
@@ -44,14 +46,14 @@ def main(settings: Settings) -> None:
 class WebhookWorker:
     """The lines of one process and what keeps them going."""
 
-    def __init__(self, settings: Settings, stopping: threading.Event) -> None:
+    def __init__(self, settings: Settings, stopping: threading.Event, patience: Patience | None = None) -> None:
         self._settings = settings
         self._stopping = stopping
         self._connections = Connections(settings)
         # A lease that can't be renewed now must not keep the others from it, so Redis being away is noticed at once.
         self._connections.redis.set_retry(Retry(ExponentialBackoff(cap=0.1, base=0.02), 2))
         self._fetcher = Fetcher(settings.allow_private_urls)
-        self._lines = Lines(self._connections, self._fetcher)
+        self._lines = Lines(self._connections, Deliverer(self._connections, settings, self._fetcher, patience))
         self._swept = 0.0
 
     def run(self) -> None:
@@ -63,7 +65,7 @@ class WebhookWorker:
         for publication in bus.subscribe(self._connections.redis, bus.DELIVERIES_CHANNEL, tick=TICK_SECONDS):
             if self._stopping.is_set():
                 break
-            self._wake(_endpoint_ids(publication) if publication is not None else [])
+            self._wake([(each, Lane.LINE) for each in _endpoint_ids(publication)] if publication is not None else [])
             if time.monotonic() - self._swept >= SWEEP_SECONDS:
                 self._sweep()
         finished = self._lines.stop(STOP_SECONDS)
@@ -72,10 +74,10 @@ class WebhookWorker:
             self._connections.close()
         log.info("webhook_worker_stopped", finished=finished)
 
-    def _wake(self, endpoint_ids: list[int]) -> None:
+    def _wake(self, lines: list[tuple[int, Lane]]) -> None:
         try:
-            for endpoint_id in endpoint_ids:
-                self._lines.wake(endpoint_id)
+            for endpoint_id, lane in lines:
+                self._lines.wake(endpoint_id, lane)
         except redis.RedisError as error:
             log.warning("lines_not_woken", error=str(error))  # the next sweep does it
 
@@ -93,7 +95,9 @@ class WebhookWorker:
 
     def _trim(self) -> float:
         try:
-            more = retention.trim(self._connections, self._settings.event_retention)
+            more = retention.trim(
+                self._connections, self._settings.event_retention, self._settings.event_retention_days
+            )
         except DatabaseUnavailable:
             return TRIM_SECONDS
         return BETWEEN_BATCHES_SECONDS if more else TRIM_SECONDS

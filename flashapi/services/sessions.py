@@ -14,6 +14,7 @@ from flashapi.dispatch import Action
 from flashapi.errors import Conflict, InvalidInput, RedisUnavailable, SessionNotFound
 from flashapi.models.base import now_ms
 from flashapi.models.events import endpoints
+from flashapi.models.outbox import queues
 from flashapi.models.sessions import Mode, State, Wanted, sessions
 from flashapi.services import webhooks
 from flashapi.services.backend import Backend, request_id
@@ -22,7 +23,9 @@ from flashapi.shards import shard_of
 Row = sa.Row[Any]
 
 _HAS_WEBHOOK = sa.exists().where(endpoints.c.session_id == sessions.c.id, endpoints.c.enabled.is_(True))
-SELECT = sa.select(sessions, _HAS_WEBHOOK.label("has_webhook"))
+SELECT = sa.select(
+    sessions, _HAS_WEBHOOK.label("has_webhook"), queues.c.restricted_until, queues.c.restriction_code
+).select_from(sessions.outerjoin(queues, queues.c.session_id == sessions.c.id))
 _EXISTS = sessions.c.wanted != Wanted.DELETED
 
 

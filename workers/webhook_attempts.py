@@ -1,0 +1,142 @@
+"""One turn of a delivery: call the endpoint, then deliver, try again, move aside, give up, or pause the line (D8).
+
+Order holds while the endpoint is away: the head is tried again and again, the others wait. Only when the endpoint takes
+other deliveries while it has refused the head for minutes is that one alone moved to the slow lane.
+"""
+
+import random
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from flashapi import bus
+from flashapi.connections import Connections
+from flashapi.models import now_ms
+from flashapi.models.events import DeliveryState, PauseReason
+from flashapi.outgoing import Fetcher
+from flashapi.settings import Settings
+from flashapi.webhooks import secrets
+from flashapi.webhooks.calls import Attempt, Destination, call
+from workers import webhook_rows
+from workers.webhook_rows import Head
+
+log = structlog.get_logger()
+
+EXPIRED = "O evento não está mais guardado"
+SWITCHED_OFF = "O webhook foi desligado"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patience:
+    """How long what is tried. All in seconds."""
+
+    first_pause: float = 1.0
+    longest_pause: float = 60.0
+    jitter: float = 0.25
+    """Each pause is longer by a random share of itself, up to this: endpoints that failed together come back apart."""
+    move_after: float = 300.0
+    first_slow_pause: float = 300.0
+    longest_slow_pause: float = 3_600.0
+    slow_for: float = 24 * 3_600.0
+    pause_after: float = 24 * 3_600.0
+
+    def pause(self, failures: int, attempt: Attempt) -> float:
+        """How long the head waits after its so-manieth failure."""
+        return self._growing(self.first_pause, self.longest_pause, failures, attempt)
+
+    def slow_pause(self, failures: int, attempt: Attempt) -> float:
+        """How long a delivery in the slow lane waits."""
+        return self._growing(self.first_slow_pause, self.longest_slow_pause, failures, attempt)
+
+    def _growing(self, first: float, longest: float, failures: int, attempt: Attempt) -> float:
+        pause = min(first * 2.0 ** min(failures - 1, 30), longest)
+        return max(pause * random.uniform(1.0, 1.0 + self.jitter), attempt.retry_after_seconds)
+
+
+class Deliverer:
+    """What lines do with their heads. For any number of threads."""
+
+    def __init__(
+        self, connections: Connections, settings: Settings, fetcher: Fetcher, patience: Patience | None = None
+    ) -> None:
+        self._connections = connections
+        self._settings = settings
+        self._fetcher = fetcher
+        self._patience = patience or Patience(pause_after=settings.webhook_pause_hours * 3_600)
+
+    def deal_with(self, head: Head) -> None:
+        """Call the endpoint and write down what comes of it. Raises DatabaseUnavailable."""
+        attempt = self._try(head)
+        if attempt is None or attempt.delivered or attempt.permanent:
+            return
+        if head.moved_at is None and self._has_failed_long(head):
+            if not self._answers_others(head) and (other := webhook_rows.untried_behind(self._connections, head)):
+                self._try(other)
+            if self._answers_others(head):
+                self._move(head, attempt)
+        self._pause_if_hopeless(head.endpoint_id)
+
+    def _try(self, head: Head) -> Attempt | None:
+        """One call, recorded; None if there was nothing to call with, or somebody else has recorded one meanwhile."""
+        if not head.endpoint.enabled or head.event is None:
+            webhook_rows.bury(self._connections, head, EXPIRED if head.event is None else SWITCHED_OFF)
+            return None
+        attempt = call(self._fetcher, self._destination(head), head.event)
+        if not webhook_rows.record(self._connections, head, attempt, self._outcome(head, attempt)):
+            log.warning("delivery_recorded_elsewhere", delivery=head.id)
+            return None
+        if attempt.delivered:
+            log.debug("delivered", delivery=head.id, endpoint=head.endpoint_id)
+        else:
+            log.info("delivery_failed", delivery=head.id, endpoint=head.endpoint_id, error=attempt.error)
+        if attempt.gone:
+            self._pause(head.endpoint_id, PauseReason.GONE)
+        return attempt
+
+    def _outcome(self, head: Head, attempt: Attempt) -> dict[str, Any]:
+        """What an attempt makes of its delivery."""
+        moment = now_ms()
+        if attempt.delivered:
+            return {"state": DeliveryState.DELIVERED, "finished_at": moment}
+        failing = {"failing_since": head.failing_since or attempt.at}
+        slow_ends = None if head.moved_at is None else head.moved_at + self._patience.slow_for * 1_000
+        if attempt.permanent or (slow_ends is not None and moment >= slow_ends):
+            return {**failing, "state": DeliveryState.DEAD, "finished_at": moment}
+        pause = self._patience.pause if head.moved_at is None else self._patience.slow_pause
+        failures = head.attempts + 1
+        return {**failing, "next_at": moment + round(pause(failures, attempt) * 1_000)}
+
+    def _has_failed_long(self, head: Head) -> bool:
+        return head.failing_since is not None and now_ms() - head.failing_since >= self._patience.move_after * 1_000
+
+    def _answers_others(self, head: Head) -> bool:
+        """Whether the endpoint has taken another delivery, or a test, while it refused this one."""
+        assert head.failing_since is not None
+        return webhook_rows.answered_since(self._connections, head.endpoint_id, head.failing_since)
+
+    def _move(self, head: Head, attempt: Attempt) -> None:
+        pause = self._patience.slow_pause(1, attempt)
+        webhook_rows.move(self._connections, head, now_ms() + round(pause * 1_000))
+        log.warning("delivery_moved_aside", delivery=head.id, endpoint=head.endpoint_id)
+
+    def _pause_if_hopeless(self, endpoint_id: int) -> None:
+        before = now_ms() - round(self._patience.pause_after * 1_000)
+        self._pause(endpoint_id, PauseReason.FAILING, failing_before=before)
+
+    def _pause(self, endpoint_id: int, reason: PauseReason, failing_before: int | None = None) -> None:
+        told = webhook_rows.pause(self._connections, endpoint_id, reason, failing_before=failing_before)
+        if told:
+            log.warning("webhook_paused", endpoint=endpoint_id, reason=reason.value)
+            bus.announce(self._connections.redis, told)
+
+    def _destination(self, head: Head) -> Destination:
+        row = head.endpoint
+        try:
+            signing = secrets.valid_secrets(
+                self._settings.webhook_secret_key, row.secret, row.previous_secret, row.previous_until
+            )
+        except secrets.CannotOpen as error:
+            log.error("delivery_unsigned", endpoint=head.endpoint_id, error=str(error))
+            signing = []
+        return Destination(url=row.url, headers=row.headers or {}, secrets=signing)
