@@ -58,24 +58,6 @@ def upgrade() -> None:
         **OPTIONS,
     )
     op.create_table(
-        "contacts",
-        sa.Column("id", ROW_ID, autoincrement=True, nullable=False),
-        sa.Column("session_id", sa.String(36), nullable=False),
-        sa.Column("jid", sa.String(128), nullable=False),
-        sa.Column("lid", sa.String(128)),
-        sa.Column("name", sa.String(255)),
-        sa.Column("push_name", sa.String(255)),
-        sa.Column("verified_name", sa.String(255)),
-        sa.Column("picture_url", sa.Text()),
-        sa.Column("about", sa.Text()),
-        sa.Column("created_at", sa.BigInteger(), nullable=False),
-        sa.Column("updated_at", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name="pk_contacts"),
-        sa.UniqueConstraint("session_id", "jid", name="uq_contacts_session_id_jid"),
-        **OPTIONS,
-    )
-    op.create_index("ix_contacts_session_id_lid", "contacts", ["session_id", "lid"])
-    op.create_table(
         "deliveries",
         sa.Column("id", ROW_ID, autoincrement=True, nullable=False),
         sa.Column("endpoint_id", ROW_ID, nullable=False),
@@ -119,35 +101,6 @@ def upgrade() -> None:
         **OPTIONS,
     )
     op.create_index("ix_events_session_id_position", "events", ["session_id", "position"])
-    op.create_table(
-        "groups",
-        sa.Column("id", ROW_ID, autoincrement=True, nullable=False),
-        sa.Column("session_id", sa.String(36), nullable=False),
-        sa.Column("jid", sa.String(128), nullable=False),
-        sa.Column("subject", sa.String(255), nullable=False),
-        sa.Column("subject_by", sa.String(128)),
-        sa.Column("subject_by_lid", sa.String(128)),
-        sa.Column("subject_at", sa.BigInteger()),
-        sa.Column("owner", sa.String(128)),
-        sa.Column("owner_lid", sa.String(128)),
-        sa.Column("founded_at", sa.BigInteger()),
-        sa.Column("description", sa.Text()),
-        sa.Column("description_by", sa.String(128)),
-        sa.Column("description_by_lid", sa.String(128)),
-        sa.Column("description_at", sa.BigInteger()),
-        sa.Column("description_id", sa.String(64)),
-        sa.Column("locked", sa.Boolean(), nullable=False),
-        sa.Column("announce", sa.Boolean(), nullable=False),
-        sa.Column("ephemeral_seconds", sa.Integer()),
-        sa.Column("parent", sa.String(128)),
-        sa.Column("is_community", sa.Boolean(), nullable=False),
-        sa.Column("participants", sa.JSON(), nullable=False),
-        sa.Column("created_at", sa.BigInteger(), nullable=False),
-        sa.Column("updated_at", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name="pk_groups"),
-        sa.UniqueConstraint("session_id", "jid", name="uq_groups_session_id_jid"),
-        **OPTIONS,
-    )
     op.create_table(
         "installation",
         sa.Column("name", sa.String(40), nullable=False),
@@ -278,5 +231,5 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Drop the tables."""
     tables = ("sessions", "poll_votes", "outbox", "numbers", "messages", "installation", "events", "endpoints")
-    for table in (*tables, "groups", "deliveries", "contacts", "chats", "calls"):
+    for table in (*tables, "deliveries", "chats", "calls"):
         op.drop_table(table)
