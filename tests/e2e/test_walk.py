@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.installation import Installation
 from tests.support.listeners import SocketListener, WebhookReceiver
-from tests.support.servers import drop_database
+from tests.support.servers import drop_database, wait_until
 
 
 @pytest.fixture(params=["sqlite", "mariadb"])
@@ -103,4 +103,4 @@ def test_the_dotenv_that_is_written(make_installation: Callable[..., Installatio
     assert values["GLOBAL_API_KEY"] != values["GLOBAL_WEBSOCKET_SECRET"]
     assert values["ALLOW_PRIVATE_URLS"] == "true"
     assert running.request("GET", "/api/session/list", key=values["GLOBAL_API_KEY"]).status_code == 200
-    assert values["GLOBAL_API_KEY"] in running.log_file.read_text(), "the key is shown at start"
+    wait_until(lambda: values["GLOBAL_API_KEY"] in running.log_file.read_text(), "the key is shown")

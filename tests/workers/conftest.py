@@ -1,13 +1,19 @@
 """Session worker modules import neonize; it is loaded here as the worker process loads it."""
 
+import gc
 import sys
+import warnings
 
 import pytest
 
 from workers import neonize_loader
 
 if "neonize" not in sys.modules:
-    neonize_loader.load(None)
+    with warnings.catch_warnings():
+        # Its import leaves the pipe of an `uname` to the garbage collector.
+        warnings.simplefilter("ignore", ResourceWarning)
+        neonize_loader.load(None)
+        gc.collect()
 
 
 @pytest.fixture
