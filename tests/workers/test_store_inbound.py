@@ -118,7 +118,8 @@ def test_each_endpoint_that_wants_the_event_gets_a_delivery(line: Line, session_
         return {"session_id": owner, "url": "http://x", "events": events, "enabled": enabled, **moment}
 
     with line.connections.transaction() as connection:
-        for row in (endpoint(session_id, ["message_received"]), endpoint("*", ["message_received"]), endpoint("other", None)):
+        wanted = ["message_received"]
+        for row in (endpoint(session_id, wanted), endpoint("*", wanted), endpoint("other", None)):
             connection.execute(endpoints.insert(), row)
     line.take(session_id, (wire.Message, received(Message(conversation="oi"))))
     from flashapi.models.events import deliveries
