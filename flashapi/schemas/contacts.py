@@ -1,13 +1,24 @@
 """What goes into and comes out of the contact routes."""
 
-from marshmallow import Schema, fields, validate
+from typing import Any
+
+from marshmallow import Schema, fields, post_load, validate
 
 from flashapi.schemas.envelope import envelope
 from flashapi.schemas.fields import Flag, Sentence, TextList
 from flashapi.schemas.people import PEOPLE_AT_MOST, PERSON, PersonField
+from flashapi.schemas.recipients import InvalidRecipient, recipient
 
 JID = f"{PERSON}@s.whatsapp.net"
 LID = "100000000000001@lid"
+
+
+def _person(given: str) -> str | None:
+    try:
+        named = recipient(given)
+    except InvalidRecipient:
+        return None
+    return None if named.endswith("@g.us") else named
 
 
 class SomebodySchema(Schema):
@@ -36,6 +47,12 @@ class NumbersSchema(Schema):
         validate=validate.Length(max=PEOPLE_AT_MOST, error=f"deve ter no máximo {PEOPLE_AT_MOST} números"),
         metadata={"description": "Em qualquer grafia, com ou sem o nono dígito; também JIDs", "example": [PERSON]},
     )
+
+
+    @post_load
+    def understand(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Beside each text the number or JID it is; None if it names nobody."""
+        return {"numbers": [(given, _person(given)) for given in data["numbers"]]}
 
 
 class StoredContactSchema(Schema):

@@ -9,7 +9,6 @@ import sqlalchemy as sa
 from flashapi.dispatch import Action
 from flashapi.errors import OutcomeUnknown
 from flashapi.models.contacts import contacts
-from flashapi.schemas.recipients import InvalidRecipient, recipient
 from flashapi.services.backend import Backend
 from flashapi.services.questions import ask
 from flashapi.services.sessions import Row
@@ -54,13 +53,14 @@ def synchronise(backend: Backend, session: Row, *, with_groups: bool) -> dict[st
     return {**begun, **counted} if with_groups else {**begun, "contacts": counted["contacts"]}
 
 
-def check(backend: Backend, session: Row, *, numbers: Sequence[str]) -> list[dict[str, Any]]:
-    """For each number or JID, in whatever spelling, the account that exists."""
-    named = {given: _named(given) for given in numbers}
-    asked = list(dict.fromkeys(name for name in named.values() if name is not None))
+def check(
+    backend: Backend, session: Row, *, numbers: Sequence[tuple[str, str | None]]
+) -> list[dict[str, Any]]:
+    """For each number or JID, in whatever spelling, the account that exists; each beside the text it was given as."""
+    asked = list(dict.fromkeys(name for _, name in numbers if name is not None))
     answers = ask(backend, session, Action.CHECK_NUMBERS, numbers=asked)
     found = dict(zip(asked, answers, strict=True))
-    return [{"number": given, **_checked(named[given], found)} for given in numbers]
+    return [{"number": given, **_checked(name, found)} for given, name in numbers]
 
 
 def names(backend: Backend, session: Row, *, jid: str) -> dict[str, Any]:
@@ -97,14 +97,6 @@ def picture_bytes(backend: Backend, session: Row, *, of: str, preview: bool) -> 
     """The picture itself, a JPEG."""
     found = ask(backend, session, Action.PICTURE, of=of, preview=preview, with_content=True)
     return base64.b64decode(found["content"])
-
-
-def _named(given: str) -> str | None:
-    try:
-        name = recipient(given)
-    except InvalidRecipient:
-        return None
-    return None if name.endswith("@g.us") else name
 
 
 def _checked(name: str | None, found: dict[str, Any]) -> dict[str, Any]:

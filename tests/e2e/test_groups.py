@@ -1,33 +1,28 @@
-"""Groups end to end: every route, two sessions and three phones in one group, changes from either side as events."""
+"""Groups end to end: every route, and changes from either side as events."""
 
 import base64
 import io
 import re
-from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from PIL import Image
 
-from tests.support.installation import Installation, Phone, Session
+from tests.support.groups import (
+    GROUP_EVENTS,
+    People,
+    about,
+    change,
+    listed,
+    make_group,
+    members,
+    members_of,
+    phone_group,
+)
+from tests.support.installation import Installation
 from tests.support.listeners import SocketListener
 from tests.support.servers import wait_until
-
-GROUP_EVENTS = ["groups_update", "group_participants_update", "message_received", "message_update"]
-
-
-class People:
-    """Alice and Bob with a session each; Carol and Dave, who have none. Alice's phone and Bob's count too."""
-
-    def __init__(self, installation: Installation) -> None:
-        self.installation = installation
-        self.alice, self.bob, self.carol, self.dave = (
-            installation.phone(f"551194444000{number}", name)
-            for number, name in enumerate(("Alice", "Bob", "Carol", "Dave"))
-        )
-        self.first: Session = installation.paired("grupos-alice", self.alice)
-        self.second: Session = installation.paired("grupos-bob", self.bob)
 
 
 @pytest.fixture(scope="module")
@@ -45,93 +40,6 @@ def alice_hears(people: People) -> Iterator[SocketListener]:
 def bob_hears(people: People) -> Iterator[SocketListener]:
     with SocketListener(people.installation.base, people.second.key, events=GROUP_EVENTS) as socket:
         yield socket
-
-
-def make_group(people: People, subject: str, *members: Phone) -> dict[str, Any]:
-    body = {"subject": subject, "participants": [member.number for member in members]}
-    answer = people.first.api("POST", "/api/group/create", body)
-    assert answer["message"] == "Grupo criado com sucesso"
-    return dict(answer["data"])
-
-
-def listed(session: Session, group: str) -> dict[str, Any] | None:
-    groups = session.api("GET", "/api/group/list")["data"]["groups"]
-    return next((each for each in groups if each["jid"] == group), None)
-
-
-def phone_group(phone: Phone, group: str) -> dict[str, Any] | None:
-    path = f"/api/sandbox/phone/{phone.number}/groups"
-    groups = phone.installation.api("GET", path)["data"]["groups"]
-    return next((each for each in groups if each["jid"] == group), None)
-
-
-def change(phone: Phone, group: str | None, action: str, **fields: Any) -> dict[str, Any]:
-    body = {"group": group, "action": action, **fields}
-    return dict(phone.do("groups/change", **body))
-
-
-def members(group: dict[str, Any]) -> dict[str, str | None]:
-    return {member["jid"]: member["admin"] for member in group["participants"]}
-
-
-def about(group: str, **wanted: Any) -> Any:
-    """Whether an event's data is about this group, and holds these values."""
-
-    def matches(data: Any) -> bool:
-        first = data[0] if isinstance(data, list) else data
-        return first["id"] == group and all(first.get(name) == value for name, value in wanted.items())
-
-    return matches
-
-
-def test_everybody_sees_each_message_once(
-    people: People, alice_hears: SocketListener, bob_hears: SocketListener
-) -> None:
-    """The issue's fifth point: two sessions and three phones."""
-    group = make_group(people, "Todos", people.bob, people.carol, people.dave)["id"]
-    bob_hears.wait_event("groups_update", about(group, subject="Todos"))
-    sent = {
-        "de alice": people.first.send(group, "de alice")["id"],
-        "de bob": people.second.send(group, "de bob")["id"],
-        "de alice de novo": people.first.send(group, "de alice de novo")["id"],
-        "de carol": people.carol.do("send", to=group, text="de carol")["id"],
-        "de dave": people.dave.do("send", to=group, text="de dave")["id"],
-    }
-    for socket, own in ((alice_hears, "de alice"), (bob_hears, "de bob")):
-        for text, message_id in sent.items():
-            if not text.startswith(own):
-                frame = socket.wait_event("message_received", lambda data, i=message_id: data["id"] == i)["data"]
-                assert (frame["from"], frame["isGroup"], frame["content"]) == (group, True, text)
-                author = {"alice": people.alice, "bob": people.bob, "carol": people.carol, "dave": people.dave}[
-                    text.split()[1]
-                ]
-                assert (frame["sender"], frame["senderLid"]) == (author.jid, author.lid)
-                assert frame["message"]["key"] == {
-                    "remoteJid": group, "fromMe": False, "id": message_id, "participant": author.jid,
-                }  # fmt: skip
-    for phone in (people.alice, people.bob, people.carol, people.dave):
-        for text in sent:
-            if text.split()[1] not in {people.carol: "carol", people.dave: "dave"}.get(phone, ""):
-                phone.wait_text(text)
-        shown = Counter(entry["id"] for entry in phone.inbox() if entry["chat"] == group)
-        assert set(shown.values()) == {1}
-        assert not [entry for entry in phone.inbox() if entry["type"] == "undecryptable"]
-    for socket in (alice_hears, bob_hears):
-        heard = Counter(frame["data"]["id"] for frame in socket.events("message_received"))
-        assert set(heard.values()) == {1}
-
-
-def test_receipts_of_a_group(people: People, alice_hears: SocketListener) -> None:
-    group = make_group(people, "Recibos", people.carol)["id"]
-    sent = people.first.send(group, "lido?")
-    assert sent["key"] == {"remoteJid": group, "fromMe": True, "id": sent["id"], "participant": people.alice.jid}
-    people.carol.wait_text("lido?")
-    people.carol.do("read", chat=group)
-    update = alice_hears.wait_event(
-        "message_update", lambda data: data["id"] == sent["id"] and data["status"] == "read"
-    )["data"]
-    assert update["chat"] == group
-    assert update["update"]["key"]["participant"] == people.carol.jid
 
 
 def test_a_group_that_is_made_is_listed_and_told(people: People, alice_hears: SocketListener) -> None:
@@ -199,12 +107,6 @@ def test_people_come_and_go(people: People, alice_hears: SocketListener, bob_hea
     change(people.dave, group, "leave")
     alice_hears.wait_event("group_participants_update", about(group, action="remove", participants=[people.dave.jid]))
     wait_until(lambda: members_of(people, group).keys() == {people.alice.jid, people.bob.jid}, "Dave is off the list")
-
-
-def members_of(people: People, group: str) -> dict[str, str | None]:
-    row = listed(people.first, group)
-    assert row is not None
-    return {member["jid"]: member["admin"] for member in row["participantes"]}
 
 
 def test_subject_and_description(people: People, bob_hears: SocketListener) -> None:
