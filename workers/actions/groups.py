@@ -60,8 +60,12 @@ def change_participants(
             for jid in (answer.JID, answer.LID, answer.PhoneNumber):
                 statuses[jid_text(jid)] = answer.Error or DONE
         _read_if_member(client, connections, mode, session, group)
+    outcomes = [_status(who, aims, statuses) for who in found]
+    with connections.reading() as connection:  # the group has told the other names of those who are in it
+        names = people.names(connection, mode, [who.preferred for who in found if who is not None])
     return [
-        _result(named, who, _status(who, aims, statuses)) for named, who in zip(participants, found, strict=True)
+        _result(named, names[who.preferred] if who is not None else None, outcome)
+        for named, who, outcome in zip(participants, found, outcomes, strict=True)
     ]
 
 
