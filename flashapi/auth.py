@@ -51,6 +51,27 @@ def session_key(view: View) -> View:
     return _documented(guarded, "session")
 
 
+def either_key(view: View) -> View:
+    """Let a session's key in, or the global key: for one session with `x-session`, else for all of them."""
+
+    @wraps(view)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        if not request.headers.get("x-session", "").strip() and is_global(any_key()):
+            _limiter().know(any_key())
+            g.session = None
+        else:
+            g.session = _session_of_request()
+        return view(*args, **kwargs)
+
+    return _documented(guarded, "either")
+
+
+def current_session_if_any() -> sa.Row[Any] | None:
+    """The row of the session the request is about, None where it is about all."""
+    row: sa.Row[Any] | None = g.session
+    return row
+
+
 def current_session() -> sa.Row[Any]:
     """The row of the session whose key the request carries."""
     row: sa.Row[Any] = g.session

@@ -204,12 +204,18 @@ def last_position(connection: sa.Connection) -> int:
 
 
 def after(
-    connection: sa.Connection, position: int, limit: int, session_id: str | None = None
+    connection: sa.Connection,
+    position: int,
+    limit: int,
+    session_id: str | None = None,
+    names: Sequence[str] | None = None,
 ) -> Sequence[Recorded]:
-    """Up to `limit` events behind `position`, oldest first, of one session or of all."""
+    """Up to `limit` events behind `position`, oldest first, of one session or of all, of these names or of all."""
     query = sa.select(events).where(events.c.position > position).order_by(events.c.position).limit(limit)
     if session_id is not None:
         query = query.where(events.c.session_id == session_id)
+    if names is not None:
+        query = query.where(events.c.name.in_(names))
     return [_from_row(row) for row in connection.execute(query)]
 
 

@@ -39,6 +39,16 @@ def error(message: str, **more: Any) -> str:
     return _text(type="error", message=message, **more)
 
 
+def replay(last_event_id: str, gone: bool) -> str:
+    """What follows was missed. `gone` where the event asked for is no longer kept, so that more may be missing."""
+    return _text(type="replay", lastEventId=last_event_id, gone=gone)
+
+
+def replayed(count: int) -> str:
+    """So many events were sent again; from here on they come as they happen."""
+    return _text(type="replayed", count=count)
+
+
 def event(recorded: Recorded, timezone: str) -> str:
     """An event as a WebSocket client gets it."""
     return _text(

@@ -31,13 +31,24 @@ class Mailbox(Generic[T]):
                 return False
             if len(self._items) < self.limit:
                 self._items.append(item)
-                self._changed.notify()
+                self._changed.notify_all()
                 return True
             self.overflowed = True
             self._close()
         if self._on_overflow is not None:
             self._on_overflow()
         return False
+
+    def put_patiently(self, item: T) -> bool:
+        """Add an item once the mailbox is at most half full, so that hurried writers find room; False if closed."""
+        with self._changed:
+            while not self.closed and len(self._items) > self.limit // 2:
+                self._changed.wait()
+            if self.closed:
+                return False
+            self._items.append(item)
+            self._changed.notify_all()
+            return True
 
     def get(self, timeout: float | None = None) -> T | None:
         """The oldest item, waited for up to `timeout` seconds; None after that, or once closed and empty."""
@@ -48,7 +59,12 @@ class Mailbox(Generic[T]):
                 if left is not None and left <= 0:
                     return None
                 self._changed.wait(left)
-            return self._items.popleft() if self._items else None
+            if not self._items:
+                return None
+            item = self._items.popleft()
+            if len(self._items) <= self.limit // 2:
+                self._changed.notify_all()
+            return item
 
     def close(self) -> None:
         """Take nothing more; what is in it can still be read."""

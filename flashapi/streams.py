@@ -8,7 +8,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 import structlog
 
@@ -24,8 +24,10 @@ LISTENER_LIMIT = 1_000
 TICK_SECONDS = 0.25
 SWEEP_SECONDS = 2.0
 """How late an event is, at most, whose publication was lost."""
-MISSING_SECONDS = 2.0
+MISSING_SECONDS = 10.0
 """A skipped position may belong to a transaction that is still committing; after this it counts as rolled back."""
+LOOKED_BACK = 200
+"""Among so many positions before its start, the reader looks for skipped ones."""
 BATCH = 500
 REMEMBERED = 10_000
 
@@ -50,7 +52,6 @@ class Hub:
         self._seen: OrderedDict[int, None] = OrderedDict()
         self._missing: dict[int, float] = {}
         self._swept = 0.0
-        self._looked = 0.0
 
     @contextmanager
     def listen(self, session_id: str | None, limit: int = LISTENER_LIMIT) -> Iterator[Listener]:
@@ -93,7 +94,11 @@ class Hub:
     def _start(self) -> None:
         # In the caller's thread: what is recorded after `attach` has returned must lie behind this position.
         with self._connections.reading() as connection:
-            self._position = bus.last_position(connection)
+            self._position = last = bus.last_position(connection)
+            before = {each.position for each in bus.after(connection, last - LOOKED_BACK, LOOKED_BACK)}
+        if before:  # a position that is missing there may be that of a transaction still to commit
+            ends = time.monotonic() + MISSING_SECONDS
+            self._missing.update(dict.fromkeys(set(range(min(before), last)) - before, ends))
         self._started = True
         threading.Thread(target=self._read, name="bus-reader", daemon=True).start()
 
@@ -103,11 +108,8 @@ class Hub:
                 return
             if publication is not None:
                 self._hear(publication)
-            now = time.monotonic()
-            if publication is None and now - self._swept >= SWEEP_SECONDS:
+            elif self._missing or time.monotonic() - self._swept >= SWEEP_SECONDS:
                 self._catch_up()
-            elif self._missing and now - self._looked >= TICK_SECONDS:
-                self._look_for_missing()
 
     def _hear(self, publication: bytes) -> None:
         try:
@@ -115,31 +117,28 @@ class Hub:
         except (ValueError, TypeError, KeyError):
             log.warning("publication_unreadable", size=len(publication))
             return
-        if recorded.position > self._position + 1:
-            self._catch_up()
-        self._take(recorded)
+        # What was skipped goes first: it may be an earlier event of the same session.
+        if (recorded.position == self._position + 1 and not self._missing) or self._catch_up():
+            self._take(recorded)
 
-    def _catch_up(self) -> None:
-        """Take everything the table has behind our position."""
-        with suppress(DatabaseUnavailable):  # tried again at the next tick
-            while True:
+    def _catch_up(self) -> bool:
+        """Take everything the table has behind our position, and what was skipped; False while it is out of reach."""
+        now = time.monotonic()
+        more = True
+        try:
+            while more:
                 with self._connections.reading() as connection:
-                    found = bus.after(connection, self._position, BATCH)
-                for recorded in found:
+                    found = list(bus.after(connection, self._position, BATCH))
+                    # Asked after the newer ones: where a session's event is seen, its earlier ones are to be seen too.
+                    found += bus.at(connection, self._missing) if self._missing else []
+                more = len(found) >= BATCH
+                for recorded in sorted(found, key=lambda each: each.position):
                     self._take(recorded)
-                if len(found) < BATCH:
-                    break
-            self._swept = time.monotonic()
-
-    def _look_for_missing(self) -> None:
-        """Take the skipped positions that have been committed meanwhile, and give up those that are too old."""
-        self._looked = now = time.monotonic()
-        with suppress(DatabaseUnavailable):  # nothing is given up without having looked
-            with self._connections.reading() as connection:
-                found = bus.at(connection, self._missing)
-            for recorded in found:
-                self._take(recorded)
-            self._missing = {position: ends for position, ends in self._missing.items() if ends > now}
+        except DatabaseUnavailable:
+            return False  # tried again at the next tick
+        self._missing = {position: ends for position, ends in self._missing.items() if ends > now}
+        self._swept = now
+        return True
 
     def _expect(self, first: int, end: int) -> None:
         """Remember the positions from `first` up to `end`, without it, as skipped; only the last of a huge gap."""

@@ -21,7 +21,7 @@ from flashapi import frames
 from flashapi.api import websocket_auth
 from flashapi.api.websocket_auth import Refused, Subscription
 from flashapi.api.websocket_client import Client
-from flashapi.bus import Recorded
+from flashapi.api.websocket_feed import Feed
 from flashapi.connections import Connections
 from flashapi.errors import DatabaseUnavailable
 from flashapi.models.sessions import sessions
@@ -80,14 +80,16 @@ class Gateway:
         if not self._settings.websocket:
             raise Refused(DISABLED)
         if websocket_auth.has_headers():
-            with self._subscribed(client, websocket_auth.by_headers()):
+            with self._subscribed(client, websocket_auth.by_headers()) as feed:
                 client.send(frames.welcome_authenticated(client.id, request.headers["events"]))
                 client.send(frames.welcome(client.id))
+                feed.start()
                 self._answer(client)
         client.send(frames.welcome(client.id))
         subscription = self._await_auth(client, time.monotonic() + self._settings.auth_timeout_minutes * 60)
-        with self._subscribed(client, subscription):
+        with self._subscribed(client, subscription) as feed:
             client.send(frames.auth_success(client.id, subscription.events))
+            feed.start()
             self._answer(client)
 
     def _await_auth(self, client: Client, ends: float) -> Subscription:
@@ -107,23 +109,20 @@ class Gateway:
                 self._answer_one(client, message)
 
     @contextmanager
-    def _subscribed(self, client: Client, subscription: Subscription) -> Iterator[None]:
+    def _subscribed(self, client: Client, subscription: Subscription) -> Iterator[Feed]:
         """Let the client hear its events. Greet it inside: what happens after the greeting must not be missed."""
 
-        def hear(recorded: Recorded) -> None:
-            if recorded.name in subscription.events:
-                client.send(self._frames.text(recorded))
-
+        feed = Feed(self._connections, client, subscription, self._frames)
         try:
-            self._hub.attach(subscription.session_id, hear)
+            self._hub.attach(subscription.session_id, feed.hear)
         except DatabaseUnavailable as error:
             raise Refused(websocket_auth.FAILED) from error
         self._watch(client, subscription)
         log.info("websocket_opened", client=client.id, session=subscription.session_id)
         try:
-            yield
+            yield feed
         finally:
-            self._hub.detach(subscription.session_id, hear)
+            self._hub.detach(subscription.session_id, feed.hear)
             self._clients.pop(client, None)
             log.info("websocket_closed", client=client.id)
 

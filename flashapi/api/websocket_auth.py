@@ -43,6 +43,8 @@ class Subscription:
     session_id: str | None
     key_hash: str | None
     events: tuple[Any, ...]
+    last_event_id: str | None = None
+    """The last event the client has got: it wants those since."""
 
 
 def has_headers() -> bool:
@@ -61,20 +63,20 @@ def by_headers() -> Subscription:
         events = json.loads(listed)
     except (ValueError, RecursionError):
         raise Refused(EVENTS_INVALID) from None
-    return _subscription(secret, mode, events)
+    return _subscription(secret, mode, events, request.headers.get("last-event-id"))
 
 
 def by_message(message: dict[str, Any]) -> Subscription:
-    """The subscription asked for by `{type: "auth", secret, modo, events}`. Raises Refused."""
+    """The subscription asked for by `{type: "auth", secret, modo, events, lastEventId?}`. Raises Refused."""
     secret, mode = message.get("secret"), message.get("modo")
     if not isinstance(secret, str) or not secret:
         raise Refused(SECRET_MISSING)
     if mode not in MODES:
         raise Refused(MODE_MISSING)
-    return _subscription(secret, mode, message.get("events"))
+    return _subscription(secret, mode, message.get("events"), message.get("lastEventId"))
 
 
-def _subscription(secret: str, mode: str, events: Any) -> Subscription:
+def _subscription(secret: str, mode: str, events: Any, last_event_id: Any) -> Subscription:
     if not isinstance(events, list):
         raise Refused(EVENTS_INVALID)
     limiter: Limiter = current_app.extensions[Limiter.EXTENSION]
@@ -94,7 +96,7 @@ def _subscription(secret: str, mode: str, events: Any) -> Subscription:
     except DatabaseUnavailable as error:
         raise Refused(FAILED) from error
     limiter.know(secret)
-    return Subscription(session_id, key_hash, tuple(events))
+    return Subscription(session_id, key_hash, tuple(events), str(last_event_id) if last_event_id else None)
 
 
 def _is_global_secret(secret: str) -> bool:

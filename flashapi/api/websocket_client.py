@@ -58,6 +58,10 @@ class Client:
         """Let this frame follow those that are waiting."""
         self._mailbox.put(frame)
 
+    def send_patiently(self, frame: str) -> bool:
+        """The same, waiting while many are waiting; False when the client is gone."""
+        return self._mailbox.put_patiently(frame)
+
     def close(self, code: int, reason: str) -> None:
         """Close after the frames that are waiting; `receive` raises when it is done, CLOSING_SECONDS later at most."""
         if self._deadline is not None:
@@ -85,6 +89,11 @@ class Client:
         if self._deadline is not None:
             self._deadline.cancel()
         self.cut()
+
+    @property
+    def gone(self) -> bool:
+        """Whether nothing more can be sent."""
+        return self._mailbox.closed
 
     def is_stalled(self) -> bool:
         """Whether the frame being sent has been for too long."""

@@ -31,7 +31,7 @@ def save(connection: sa.Connection, session_id: str, url: str | None, events: li
     """Make it the session's webhook: `events` None means all. Without a URL the session has none."""
     ours, moment = endpoints.c.slot == _slot(session_id), now_ms()
     if not url:
-        connection.execute(endpoints.update().where(ours).values(REMOVED, removed_at=moment))
+        connection.execute(endpoints.update().where(ours).values({**REMOVED, "removed_at": moment}))
         return
     # JSON null would be a value of its own, unlike SQL's: None has to be told apart.
     values: dict[str, Any] = {"url": url, "events": sa.null() if events is None else events, "enabled": enabled}
