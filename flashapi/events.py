@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar
 
+from flashapi.media.facts import media_of
+
 
 class EventType(StrEnum):
     """The vocabulary, as clients subscribe to it."""
@@ -140,6 +142,7 @@ class MessageReceived(Event):
             "pushName": self.push_name,
             "sender": self.sender.jid,
             "senderLid": self.sender.lid,
+            **(media_of(self.message) or {}),
             **self.details,
             **({"recovered": True} if self.recovered else {}),
             "message": self.web_message(),
