@@ -1,6 +1,6 @@
 """`make bench`: every long run, one after the other, each in an installation of its own."""
 
-from bench import churn, faults, receive
+from bench import churn, faults, media_memory, receive
 
-for run in (receive, faults, churn):
+for run in (media_memory, receive, faults, churn):
     run.main()
