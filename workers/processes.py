@@ -53,6 +53,8 @@ class Child:
     """What it gets when the supervisor is killed."""
     inherited: Sequence[int] = ()
     """File descriptors it keeps open."""
+    stdout: int | None = None
+    """Where its standard output goes; None means to ours."""
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
     started_at: float = field(default=0.0, init=False)
     not_before: float = field(default=0.0, init=False)
@@ -75,6 +77,7 @@ class Child:
             self.argv,
             env=self.environ,
             stdin=subprocess.DEVNULL,
+            stdout=self.stdout,
             pass_fds=self.inherited,
             start_new_session=True,  # Ctrl-C is for the supervisor alone
             preexec_fn=before_exec,

@@ -6,6 +6,7 @@ import os
 import resource
 import signal
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Iterable
@@ -209,6 +210,7 @@ class Supervisor:
                     f"sessions-{mode}-{number}", "workers", "sessions", "--mode", mode, stage=Stage.SESSIONS
                 )
                 child.after_end = self._drop_leases
+                child.stdout = subprocess.DEVNULL  # the Go library greets each login there; logs go to stderr
                 if mode == "sandbox":
                     child.may_start = self._network_is_up
                 yield child
