@@ -95,6 +95,22 @@ class Inbound:
         entries = list(entries)
         if not entries:
             return
+        try:
+            self._store_together(entries)
+        except Exception:
+            # A bug in what one event is made of must not end the line, which a quarter of all sessions share.
+            log.exception("batch_failed", entries=len(entries))
+            for entry in entries:
+                self._store_alone(entry)
+
+    def _store_alone(self, entry: Entry) -> None:
+        try:
+            self._store_together([entry])
+        except Exception:
+            log.exception("event_failed", session=entry.session_id, code=entry.code)
+            self._journal.set_aside(entry)
+
+    def _store_together(self, entries: list[Entry]) -> None:
         persistently(lambda: introduce_people(self._connections, entries))
         stored = persistently(lambda: self._store_once(entries))
         bus.announce(self._connections.redis, [event for each in stored for event in each.recorded])

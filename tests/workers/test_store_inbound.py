@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from neonize.proto import Neonize_pb2 as wire
 from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message
 
@@ -13,9 +14,10 @@ from flashapi.models.messages import messages
 from flashapi.models.sessions import Wanted, sessions
 from tests.workers.rows import add_session
 from tests.workers.test_from_whatsapp import LID, PHONE, received
+from workers import store_inbound
 from workers.clients import CODES
 from workers.inbound import Inbound
-from workers.journal import Journal, orphans
+from workers.journal import Entry, Journal, orphans
 from workers.message_rows import insert_message
 
 
@@ -110,6 +112,26 @@ def test_what_nobody_understands_does_not_stop_the_line(line: Line, session_id: 
     line.take(session_id, (wire.Message, b"\xff not a protobuf"), (wire.Message, received(Message(conversation="oi"))))
     assert [event.name for event in line.events(session_id)] == ["message_received"]
     assert b"not a protobuf" in (line.folder / "unreadable.seg").read_bytes()
+
+
+def test_a_bug_in_one_event_does_not_stop_the_line(
+    line: Line, session_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    understand = store_inbound.store_entry
+
+    def stumble(connection: sa.Connection, early: object, entry: Entry) -> store_inbound.Stored:
+        if "tropeço".encode() in entry.raw:
+            raise ZeroDivisionError
+        return understand(connection, early, entry)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("workers.inbound.store_entry", stumble)
+    line.take(
+        session_id,
+        (wire.Message, received(Message(conversation="tropeço"))),
+        (wire.Message, received(Message(conversation="oi"))),
+    )
+    assert [event.data["content"] for event in line.events(session_id)] == ["oi"]
+    assert "tropeço".encode() in (line.folder / "unreadable.seg").read_bytes()
 
 
 def test_each_endpoint_that_wants_the_event_gets_a_delivery(line: Line, session_id: str) -> None:
