@@ -127,6 +127,8 @@ class MessageReceived(Event):
     """What is particular to its kind, what it quotes and mentions; flat beside the contract's fields."""
     recovered: bool = False
     """Whether it was told of before as undecryptable."""
+    backfilled: bool = False
+    """Whether it was sent while the session was away."""
     raw: bytes = b""
     """WhatsApp's protobuf, kept with the message; not part of the event's JSON."""
 
@@ -145,6 +147,7 @@ class MessageReceived(Event):
             **(media_of(self.message) or {}),
             **self.details,
             **({"recovered": True} if self.recovered else {}),
+            **({"backfilled": True} if self.backfilled else {}),
             "message": self.web_message(),
         }
 

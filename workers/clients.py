@@ -58,6 +58,7 @@ SUBSCRIBED: tuple[type[Any], ...] = (
     wire.CallAccept,
     wire.CallTerminate,
     wire.HistorySync,
+    wire.OfflineSyncCompleted,
 )
 CODES: dict[type[Any], int] = {kind: EVENT_TO_INT[kind] for kind in SUBSCRIBED}
 

@@ -14,9 +14,10 @@ from flashapi import bus
 from flashapi.connections import Connections
 from flashapi.errors import DatabaseUnavailable
 from workers.addressing import Asks
+from workers.early_receipts import EarlyReceipts
 from workers.journal import Entry, Journal, Orphan
 from workers.store_groups import introduce_people
-from workers.store_inbound import EarlyReceipts, Stored, Unreadable, store_entry
+from workers.store_inbound import Stored, Unreadable, store_entry
 
 log = structlog.get_logger()
 
@@ -43,9 +44,11 @@ class Inbound:
         for thread in self._threads:
             thread.start()
 
-    def receive(self, session_id: str, code: int, raw: bytes, client: Asks | None = None) -> None:
+    def receive(
+        self, session_id: str, code: int, raw: bytes, client: Asks | None = None, missed_before: int = 0
+    ) -> None:
         """Take an event that must not be lost. Called by Go's callback: it is on disk when this returns."""
-        self._line_of(session_id).put(self._journal.append(session_id, code, raw, client))
+        self._line_of(session_id).put(self._journal.append(session_id, code, raw, client, missed_before))
 
     def then(self, session_id: str, work: Work) -> None:
         """Do `work` after everything received for the session so far. It must retry outages itself (`persistently`)."""

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 SEGMENT_BYTES = 4 * 1024 * 1024
-_HEAD = struct.Struct(">IIHH")  # length of raw, crc32 of all that follows, length of session id, event code
+_HEAD = struct.Struct(">IIHHQ")
+"""Length of raw, crc32 of all that follows the head, length of the session id, event code, missed_before."""
 
 
 class Segment:
@@ -48,6 +49,8 @@ class Entry:
     segment: Segment
     client: "Asks | None" = None
     """The client that received it, while it runs: none after a replay."""
+    missed_before: int = 0
+    """While the session caught up with what it had missed: when it connected, in ms. Else 0."""
 
 
 class Journal:
@@ -63,9 +66,11 @@ class Journal:
         self._file = -1
         self._segment: Segment | None = None
 
-    def append(self, session_id: str, code: int, raw: bytes, client: "Asks | None" = None) -> Entry:
+    def append(
+        self, session_id: str, code: int, raw: bytes, client: "Asks | None" = None, missed_before: int = 0
+    ) -> Entry:
         """Write an event; when this returns it survives the process."""
-        record = _pack(session_id, code, raw)
+        record = _pack(session_id, code, raw, missed_before)
         with self._lock:
             segment = self._segment
             if segment is None or segment.size >= SEGMENT_BYTES:
@@ -73,7 +78,7 @@ class Journal:
             os.write(self._file, record)
             segment.size += len(record)
             segment.open += 1
-        return Entry(session_id, code, raw, segment, client)
+        return Entry(session_id, code, raw, segment, client, missed_before)
 
     def done(self, entry: Entry) -> None:
         """The event is in the database; the last one of a segment removes or empties its file."""
@@ -91,7 +96,7 @@ class Journal:
     def set_aside(self, entry: Entry) -> None:
         """Keep an event that can't be understood, in a file that nothing reads or removes."""
         with self._lock, (self._folder.parent / "unreadable.seg").open("ab") as aside:
-            aside.write(_pack(entry.session_id, entry.code, entry.raw))
+            aside.write(_pack(entry.session_id, entry.code, entry.raw, entry.missed_before))
 
     def close(self) -> None:
         """Give the journal up; if everything in it is stored it leaves nothing behind."""
@@ -128,8 +133,8 @@ class Orphan:
         """Everything in it, in order. What is stored already is recognised by the database."""
         for path in sorted(self._folder.glob("*.seg")):
             segment = Segment(path)
-            for session_id, code, raw in _unpack(path):
-                yield Entry(session_id, code, raw, segment)
+            for session_id, code, raw, missed_before in _unpack(path):
+                yield Entry(session_id, code, raw, segment, missed_before=missed_before)
 
     def discard(self) -> None:
         """Everything in it is stored: remove it."""
@@ -173,22 +178,22 @@ def _remove_if_empty(folder: Path) -> None:
     folder.rmdir()
 
 
-def _pack(session_id: str, code: int, raw: bytes) -> bytes:
+def _pack(session_id: str, code: int, raw: bytes, missed_before: int) -> bytes:
     name = session_id.encode()
-    return _HEAD.pack(len(raw), zlib.crc32(name + raw), len(name), code) + name + raw
+    return _HEAD.pack(len(raw), zlib.crc32(name + raw), len(name), code, missed_before) + name + raw
 
 
-def _unpack(path: Path) -> Iterator[tuple[str, int, bytes]]:
+def _unpack(path: Path) -> Iterator[tuple[str, int, bytes, int]]:
     """The records of a file, up to the first that is incomplete: the process died in the middle of it."""
     data = path.read_bytes()
     at = 0
     while at + _HEAD.size <= len(data):
-        length, checksum, name_length, code = _HEAD.unpack_from(data, at)
+        length, checksum, name_length, code, missed_before = _HEAD.unpack_from(data, at)
         start = at + _HEAD.size
         end = start + name_length + length
         body = data[start:end]
         if len(body) < name_length + length or zlib.crc32(body) != checksum:
             log.warning("journal_record_incomplete", path=path.name, offset=at)
             return
-        yield body[:name_length].decode(), code, body[name_length:]
+        yield body[:name_length].decode(), code, body[name_length:], missed_before
         at = end

@@ -1,7 +1,5 @@
 """One received event into the tables, inside the caller's transaction; doing it twice changes nothing."""
 
-import threading
-from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,12 +11,12 @@ from flashapi.events import Event, MessageStatus, MessageUpdate
 from flashapi.models.base import now_ms
 from flashapi.models.installation import numbers
 from flashapi.models.sessions import Wanted, sessions
-from workers import chat_rows, from_whatsapp, store_calls, store_groups, store_history, store_messages
+from workers import chat_rows, from_whatsapp, outbox_sent, store_calls, store_groups, store_history, store_messages
 from workers.clients import CODES
+from workers.early_receipts import EarlyReceipts
 from workers.journal import Entry
-from workers.message_rows import ORDER, advance_status
+from workers.message_rows import advance_status
 
-EARLY_AT_MOST = 5_000
 _SESSION = [
     sessions.c[name]
     for name in (
@@ -38,44 +36,14 @@ class Stored:
     recorded: list[bus.Recorded] = field(default_factory=list)
 
 
-class EarlyReceipts:
-    """Receipts that came before the send they speak of was written down: milliseconds, on a fast network."""
-
-    def __init__(self) -> None:
-        self._statuses: OrderedDict[tuple[str, str], tuple[MessageStatus, Entry]] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def note(self, entry: Entry, message_id: str, status: MessageStatus) -> bool:
-        """Remember it, before looking for the message; False if another receipt has told as much already."""
-        with self._lock:
-            key = (entry.session_id, message_id)
-            known, teller = self._statuses.get(key, (None, None))
-            if known is not None and teller is not entry and ORDER.index(known) >= ORDER.index(status):
-                return False
-            self._statuses[key] = (status, entry)
-            while len(self._statuses) > EARLY_AT_MOST:
-                self._statuses.popitem(last=False)
-            return True
-
-    def known(self, session_id: str, message_id: str) -> MessageStatus | None:
-        """What has been remembered so far."""
-        with self._lock:
-            return self._statuses.get((session_id, message_id), (None, None))[0]
-
-    def take(self, session_id: str, message_id: str) -> MessageStatus | None:
-        """What was remembered, after the message is written down."""
-        with self._lock:
-            status, _ = self._statuses.pop((session_id, message_id), (None, None))
-            return status
-
-
 def store_entry(connection: sa.Connection, early: EarlyReceipts, entry: Entry) -> Stored:
     """Store a journalled event. Raises Unreadable, or protobuf's DecodeError."""
+    bus.take_turn(connection, entry.session_id)
     session = _living(connection, entry.session_id)
     if session is None:
         return Stored()  # deleted meanwhile
     if entry.code == CODES[wire.Message]:
-        return _store_messages(connection, session, entry.raw)
+        return _store_messages(connection, session, entry)
     if entry.code == CODES[wire.Receipt]:
         return _store_receipt(connection, early, session, entry)
     if entry.code in store_groups.CODES_OF_GROUPS:
@@ -112,10 +80,11 @@ def _living(connection: sa.Connection, session_id: str) -> Any:
     ).one_or_none()
 
 
-def _store_messages(connection: sa.Connection, session: Any, raw: bytes) -> Stored:
+def _store_messages(connection: sa.Connection, session: Any, entry: Entry) -> Stored:
     stored = Stored()
-    for event in from_whatsapp.message_events(raw):
-        stored.recorded += store_messages.store(connection, session, event)
+    for event in from_whatsapp.message_events(entry.raw):
+        missed = event.timestamp <= entry.missed_before // 1_000  # WhatsApp counts seconds
+        stored.recorded += store_messages.store(connection, session, replace(event, backfilled=missed))
     if stored.recorded:
         _touch(connection, session)
     return stored
@@ -139,6 +108,10 @@ def _store_receipt(connection: sa.Connection, early: EarlyReceipts, session: Any
         except LookupError:
             if is_news:  # sent by the phone itself long ago, or by us a moment ago
                 named = replace(update, chat=phone_of(connection, session.mode, update.chat))
+                moment_ms = from_whatsapp.receipt_time(entry.raw)
+                stored.recorded += outbox_sent.settle_by_receipt(
+                    connection, early, session.id, update.id, named.chat, moment_ms
+                )
                 stored.recorded.append(bus.record(connection, session.id, session.name, named))
             continue
         early.take(session.id, update.id)
