@@ -7,11 +7,13 @@ from redis.retry import Retry
 
 from flashapi import logs
 from flashapi.api import (
+    bulk,
     chat,
     config,
     contacts,
     cors,
     docs,
+    events,
     failures,
     groups,
     health,
@@ -20,6 +22,7 @@ from flashapi.api import (
     media,
     openapi,
     presences,
+    queue,
     sandbox,
     sandbox_groups,
     sandbox_phones,
@@ -27,6 +30,7 @@ from flashapi.api import (
     system,
     tracing,
     uploads,
+    webhooks,
     websocket,
 )
 from flashapi.api.current import EXTENSION
@@ -109,6 +113,8 @@ def _add_security_headers(app: Flask, settings: Settings) -> None:
 def _register_routes(app: Flask, settings: Settings) -> None:
     rest = openapi.make_rest(app, settings)
     app.register_blueprint(docs.blp)
-    nouns = [health, sessions, chat, kinds, media, presences, history, contacts, groups, config, system]
+    nouns = [health, sessions, chat, bulk, queue, kinds, media, presences, history, contacts, groups, config, system]
+    nouns += [webhooks, events]
     for noun in [*nouns, *([sandbox, sandbox_phones, sandbox_groups] if settings.sandbox else [])]:
         rest.register_blueprint(noun.blp)
+    rest.register_blueprint(queue.settings_blp)

@@ -7,7 +7,7 @@ FlashAPIError
 ├── NotFound 404 ─ SessionNotFound
 ├── Conflict 409
 ├── Gone 410
-├── TooManyRequests 429
+├── TooManyRequests 429 ─ QueueFull, PacingLimit, SendingRestricted
 ├── Unavailable 503 ─ DatabaseUnavailable, RedisUnavailable, NoWorker
 ├── WhatsAppError 502: WhatsApp refused
 └── OutcomeUnknown 504: nobody can say whether it was done
@@ -112,6 +112,24 @@ class TooManyRequests(FlashAPIError):
 
     status, code = 429, "too_many_requests"
     default = "Muitas requisições. Tente novamente mais tarde."
+
+
+class QueueFull(TooManyRequests):
+    """The session's queue has reached its bound; nothing was accepted."""
+
+    code, default = "queue_full", "A fila da sessão está cheia; tente novamente mais tarde"
+
+
+class PacingLimit(TooManyRequests):
+    """The session's own pacing guard lets no message out now."""
+
+    code, default = "pacing_limit", "O limite de envios configurado para a sessão foi atingido"
+
+
+class SendingRestricted(TooManyRequests):
+    """WhatsApp has restricted the account: nothing goes to chats that have never written to it."""
+
+    code, default = "sending_restricted", "O WhatsApp restringiu esta conta para conversas novas"
 
 
 class WhatsAppError(FlashAPIError):

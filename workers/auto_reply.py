@@ -1,6 +1,5 @@
 """The automatic answer: a queued row of the outbox, written in the transaction that stores what it answers."""
 
-import json
 import time
 from typing import Any
 
@@ -9,7 +8,7 @@ import sqlalchemy as sa
 from flashapi.events import MessageReceived
 from flashapi.models.base import now_ms
 from flashapi.models.chats import chats
-from flashapi.models.outbox import SendState, outbox
+from flashapi.outbox_states import Changes, NewSend, accept
 
 AGAIN_AFTER_MS = 3_600_000
 """At most one an hour in a chat, so that two automatic answers don't answer each other for ever."""
@@ -41,13 +40,6 @@ def answer(connection: sa.Connection, session: Any, event: MessageReceived) -> b
 
 
 def queue_text(connection: sa.Connection, session_id: str, to: str, text: str) -> None:
-    """A text for the session's queue; its runner looks each second."""
-    row = {
-        "session_id": session_id,
-        "action": "send_text",
-        "payload": json.dumps({"to": to, "text": text, "preview": None}, ensure_ascii=False),
-        "direct": False,
-        "state": SendState.QUEUED,
-        "created_at": now_ms(),
-    }
-    connection.execute(outbox.insert(), row)
+    """A text for the session's queue; its runner looks each second, and so do those who hear of events."""
+    send = NewSend(action="send_text", recipient=to, payload={"text": text, "preview": None})
+    accept(connection, Changes(), session_id, [send])

@@ -110,6 +110,11 @@ def receipt_updates(raw: bytes) -> list[MessageUpdate]:
     ]
 
 
+def receipt_time(raw: bytes) -> int:
+    """When WhatsApp dates the receipt, in ms; it counts whole seconds."""
+    return int(wire.Receipt.FromString(raw).Timestamp) * 1_000
+
+
 def chat_presence_events(raw: bytes) -> list[Event]:
     """Typing, recording, or neither any more."""
     seen = wire.ChatPresence.FromString(raw)

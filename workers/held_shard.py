@@ -11,7 +11,7 @@ from flashapi import shards
 from flashapi.dispatch import Action
 from flashapi.errors import SessionNotFound
 from flashapi.models.sessions import sessions as table
-from workers import outbox_rows, questions
+from workers import outbox_rows, outbox_sent, questions
 from workers.inbound import persistently
 from workers.lane_worker import LaneWorker, Ticket
 from workers.live_session import LiveSession
@@ -36,9 +36,10 @@ class HeldShard:
     def begin(self) -> None:
         """Settle what a former owner left, bring the sessions up, take jobs."""
         rows = self._rows()
-        uncertain = persistently(
-            lambda: outbox_rows.recover(self._tools.connections, [row.id for row in rows], self.lease.epoch)
-        )
+        ours = [row.id for row in rows]
+        uncertain = persistently(lambda: outbox_rows.recover(self._tools.connections, ours, self.lease.epoch))
+        early = self._tools.inbound.early
+        persistently(lambda: outbox_sent.settle_put_aside(self._tools.connections, early, ours))
         recovered = self._worker.recover()
         log.info(
             "shard_claimed", mode=self.lease.mode, shard=self.lease.shard, epoch=self.lease.epoch,

@@ -1,87 +1,62 @@
-"""The runner of a session's sends: the sends lane (D4). One implementation of order, typing, gap and uncertainty."""
+"""The runner of a session's sends: the sends lane (D4). It finds the next row and its moment."""
 
-import json
 import threading
 import time
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 import structlog
-from neonize.exc import NeonizeError
-from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message
-from neonize.utils.enum import ChatPresence, ChatPresenceMedia
 
 from flashapi.connections import Connections
-from flashapi.errors import FlashAPIError, NoWorker, SessionNotConnected
+from flashapi.errors import FlashAPIError
 from flashapi.models.base import now_ms
 from workers import outbox_rows as rows
-from workers import people
-from workers.actions import BUILDERS
-from workers.actions.context import add_context
-from workers.actions.workshop import Workshop
-from workers.addressing import resolve
-from workers.clients import Client
-from workers.from_whatsapp import jid_text
+from workers.early_receipts import EarlyReceipts
 from workers.inbound import persistently
 from workers.lane_worker import Ticket
 from workers.lanes import Lane
 from workers.media.files import Files
-from workers.send_errors import Left, judge
-from workers.store_inbound import EarlyReceipts
+from workers.outbox_pacing import Pace
+from workers.outbox_sends import Sender, Session
 
 log = structlog.get_logger()
 
-TYPING_AT_MOST_MS = 60_000
-"""A longer delay is waited out first, so that direct sends need not wait behind it."""
 AGAIN_SECONDS = 1.0
-SHOWN_WHILE = {"send_audio": ChatPresenceMedia.CHAT_PRESENCE_MEDIA_AUDIO}
-"""Of an audio the phone shows that it is being recorded, of all else that it is being written."""
-CONTEXT = ("mentions", "mention_all", "quoted")
-"""What any kind of message may carry; the rest of a payload is for the builder of its kind."""
-
-
-class Session(Protocol):
-    """What the runner needs of the session it sends for."""
-
-    session_id: str
-    mode: str
-
-    @property
-    def epoch(self) -> int:
-        """The epoch of the shard's lease."""
-
-    def may_act(self) -> bool:
-        """Whether the lease is safe."""
-
-    def connected_client(self) -> Client | None:
-        """The client, while it is logged in."""
+NEAR_SECONDS = 2.0
+"""A moment so near is waited for on the lane, to be met exactly; for a later one the sweeper comes back."""
+LOOK_AGAIN_SECONDS = 10.0
+"""Settings may change while nobody is told (Redis is away)."""
+AHEAD_SECONDS = 0.2
+"""A scheduled row joins the line so long before it is due: the line keeps its moment."""
 
 
 @dataclass
 class _Turn:
-    """What the runner found to do: a row to send now, or a time to wait."""
+    """What the runner found to do: a row to send at a moment, or a time to wait."""
 
     row: rows.Row | None = None
+    queue: rows.Queue = rows.Queue()
+    moment: float = 0.0
     wait_seconds: float | None = None
 
 
 class OutboxRunner:
     """Sends the rows of one session, one after the other, woken by jobs and by the sweeper."""
 
-    def __init__(self, session: Session, connections: Connections, early: EarlyReceipts, files: Files) -> None:
+    def __init__(
+        self, session: Session, connections: Connections, early: EarlyReceipts, files: Files, timezone: str
+    ) -> None:
         self._session = session
         self._connections = connections
-        self._early = early
-        self._files = files
+        self._pace = Pace(connections, session.session_id, timezone)
+        self._sender = Sender(session, connections, early, files, self._pace)
         self._lane = Lane(f"sends-{session.session_id[:8]}", idle_seconds=60)
         self._changed = threading.Condition()
         self._woken = False
         self._running = False
         self._closed = False
         self._sending: int | None = None
+        self._rests_until = 0.0
         self._tickets: dict[int, list[Ticket]] = {}
-        self._gap_ends = 0.0
-        self._held: tuple[int, float] | None = None  # a head row with a long delay, and when its turn comes
 
     def wake(self, ticket: Ticket | None = None) -> None:
         """Look for rows now. The ticket of a direct send is answered when its row is finished."""
@@ -96,6 +71,11 @@ class OutboxRunner:
                 return
             self._running = True
         self._lane.put(self._run)
+
+    def nudge(self) -> None:
+        """Look for rows, unless that is going on or is known to be of no use yet."""
+        if not self._running and time.monotonic() >= self._rests_until:
+            self.wake()
 
     def close(self) -> None:
         """Let the send in flight finish; the other rows stay queued."""
@@ -115,154 +95,69 @@ class OutboxRunner:
             try:
                 turn = persistently(self._next)
                 if turn.row is not None:
-                    self._send(turn.row)
+                    self._send(turn, turn.row)
                     continue
                 self._settle_tickets()
             except Exception:
                 log.exception("outbox_step_failed", session=self._session.session_id)
                 turn = _Turn(wait_seconds=AGAIN_SECONDS)
             with self._changed:
-                if self._closed or (turn.wait_seconds is None and not self._woken):
+                near = turn.wait_seconds is not None and turn.wait_seconds <= NEAR_SECONDS
+                if self._closed or not (near or self._woken):
                     self._running = False
+                    self._rest(turn.wait_seconds)
                     return
                 if not self._woken:
                     self._changed.wait(turn.wait_seconds)
 
+    def _rest(self, seconds: float | None) -> None:
+        """Leave the lane: the sweeper comes back shortly before the time is over."""
+        rests = min(seconds, LOOK_AGAIN_SECONDS) - NEAR_SECONDS if seconds is not None else 0.0
+        self._rests_until = time.monotonic() + rests
+
     def _next(self) -> _Turn:
         if self._closed or not self._session.may_act():
             return _Turn()
+        session_id = self._session.session_id
         with self._connections.reading() as connection:
-            row = rows.next_row(connection, self._session.session_id)
+            queue = rows.queue_of(connection, session_id)
+            due = rows.next_due(connection, session_id) if queue.scheduled else None
+        due_in = (due - now_ms()) / 1_000 if due is not None else None
+        if due_in is not None and due_in <= AHEAD_SECONDS:
+            rows.promote(self._connections, session_id, now_ms() + int(AHEAD_SECONDS * 1_000))
+        with self._connections.reading() as connection:
+            row = rows.next_row(connection, session_id, only_direct=queue.paused)
         if row is None:
-            return _Turn()
+            return _Turn(wait_seconds=max(0.0, due_in - AHEAD_SECONDS) if due_in is not None else None)
         if row.direct:
-            return _Turn(row=row)
+            return _Turn(row, queue)
         if self._session.connected_client() is None:
             return _Turn()  # the connection's return wakes us
-        if (wait := self._turn_comes(row) - time.monotonic()) > 0:
-            return _Turn(wait_seconds=wait)
-        return _Turn(row=row)
+        moment = self._pace.turn_of(row, queue)
+        if (wait := moment - time.monotonic()) > NEAR_SECONDS:
+            return _Turn(wait_seconds=wait if due_in is None else min(wait, max(due_in, AHEAD_SECONDS)))
+        return _Turn(row, queue, moment)
 
-    def _turn_comes(self, row: rows.Row) -> float:
-        if self._held is None or self._held[0] != row.id:
-            self._held = (row.id, time.monotonic() + max(0, row.delay_ms - TYPING_AT_MOST_MS) / 1_000)
-        return max(self._gap_ends, self._held[1])
-
-    def _send(self, row: rows.Row) -> None:
+    def _send(self, turn: _Turn, row: rows.Row) -> None:
         self._sending = row.id
         structlog.contextvars.bind_contextvars(request_id=row.request_id, session=self._session.session_id)
         try:
-            self._send_or_finish(row)
+            self._sender.send(row, turn.queue, turn.moment, self._wait)
         except FlashAPIError as error:
-            self._finish_unsent(row, error)
+            self._sender.finish_unsent(row, error)
         finally:
             structlog.contextvars.clear_contextvars()
             self._sending = None
-            if not row.direct:
-                self._gap_ends = time.monotonic() + row.gap_ms / 1_000
         self._settle_tickets()
-        self._discard_file(row)
+        self._sender.discard_file(row)
 
-    def _send_or_finish(self, row: rows.Row) -> None:
-        if row.direct and row.expires_at is not None and row.expires_at < now_ms():
-            raise NoWorker(retry_after=5)
-        client = self._session.connected_client()
-        if client is None:
-            raise SessionNotConnected()
-        payload = json.loads(row.payload)
-        to = resolve(client, self._connections, self._session.mode, payload.pop("to"))
-        message = self._build(client, row.action, to, payload)
-        typing_ms = min(row.delay_ms, TYPING_AT_MOST_MS)
-        doing = SHOWN_WHILE.get(row.action, ChatPresenceMedia.CHAT_PRESENCE_MEDIA_TEXT)
-        if typing_ms and not self._type(client, to, typing_ms, doing):
-            return  # closed meanwhile: the row is still queued
-        if not (self._session.may_act() and rows.claim(self._connections, row, self._session.epoch)):
-            return  # cancelled meanwhile, or no longer ours
-        try:
-            response = client.call("send_message", to, message)
-        except Exception as error:  # whatever it is, the row must not stay `sending`
-            self._judge(row, error)
-        else:
-            self._finish_sent(row, response, jid_text(to), self._own_name(client, jid_text(response.Sender)))
-        finally:
-            if typing_ms:
-                self._presence(client, to, ChatPresence.CHAT_PRESENCE_PAUSED)
-
-    def _build(self, client: Client, action: str, to: Any, payload: dict[str, Any]) -> Message:
-        """What is sent. Whatever goes wrong here is a FlashAPIError: the row must not be tried for ever."""
-        workshop = Workshop(self._session.session_id, self._connections, client.call, self._files)
-        beside = {name: payload.pop(name) for name in CONTEXT if name in payload}
-        try:
-            return add_context(workshop, BUILDERS[action](workshop, **payload), to, **beside)
-        except FlashAPIError:
-            raise
-        except Exception as error:
-            log.exception("build_failed", action=action)
-            raise FlashAPIError() from error
-
-    def _discard_file(self, row: rows.Row) -> None:
-        """Remove the file of a row that is finished, if it has one."""
-        if '"spool"' in row.payload and persistently(
-            lambda: rows.outcomes(self._connections, self._session.session_id, [row.id])
-        ):
-            self._files.discard(row.payload)
-
-    def _type(self, client: Client, to: Any, milliseconds: int, doing: ChatPresenceMedia) -> bool:
-        """Show `composing` or `recording` for so long; False if the runner was closed meanwhile."""
-        self._presence(client, to, ChatPresence.CHAT_PRESENCE_COMPOSING, doing)
+    def _wait(self, moment: float, interruptible: bool) -> bool:
+        """Wait for the moment; False if the runner was closed, or, where that matters, woken, before it."""
         with self._changed:
-            self._changed.wait_for(lambda: self._closed, milliseconds / 1_000)
-            return not self._closed
-
-    def _presence(
-        self,
-        client: Client,
-        to: Any,
-        state: ChatPresence,
-        doing: ChatPresenceMedia = ChatPresenceMedia.CHAT_PRESENCE_MEDIA_TEXT,
-    ) -> None:
-        try:
-            client.call("send_chat_presence", to, state, doing)
-        except (NeonizeError, SessionNotConnected) as error:  # a courtesy: its failure must not fail the message
-            log.info("typing_not_shown", error=str(error))
-
-    def _judge(self, row: rows.Row, error: Exception) -> None:
-        left, failure = (Left.NOT_YET, error) if isinstance(error, SessionNotConnected) else judge(str(error))
-        log.warning("send_failed", row=row.id, left=left.value, error=str(error))
-        if left is Left.UNKNOWN:
-            persistently(lambda: rows.mark_uncertain(self._connections, row, self._session.epoch, failure))
-        elif left is Left.NOT_YET and not row.direct:
-            persistently(lambda: rows.unclaim(self._connections, row, self._session.epoch))
-        else:
-            persistently(lambda: rows.mark_failed(self._connections, row, self._session.epoch, failure))
-
-    def _finish_unsent(self, row: rows.Row, error: FlashAPIError) -> None:
-        """It never left: failed for good, or for a queued row without a connection, still waiting."""
-        if isinstance(error, SessionNotConnected) and not row.direct:
-            return
-        log.info("send_refused", row=row.id, code=error.code)
-        persistently(lambda: rows.mark_failed(self._connections, row, self._session.epoch, error))
-
-    def _own_name(self, client: Client, jid: str) -> str:
-        """Our phone JID where whatsmeow has sent under the LID: a message has one sender, whoever tells of it."""
-        who = persistently(lambda: people.introduce(client, self._connections, self._session.mode, [jid]))
-        return who[jid].preferred
-
-    def _finish_sent(self, row: rows.Row, response: Any, chat: str, sender: str) -> None:
-        persistently(
-            lambda: rows.mark_sent(
-                self._connections,
-                self._early,
-                row,
-                self._session.epoch,
-                chat=chat,
-                sender=sender,
-                message_id=response.ID,
-                timestamp=response.Timestamp,
-                message=response.Message,
+            self._changed.wait_for(
+                lambda: self._closed or (interruptible and self._woken), max(0.0, moment - time.monotonic())
             )
-        )
-        log.info("message_sent", row=row.id, message_id=response.ID)
+            return not self._closed and not (interruptible and self._woken and time.monotonic() < moment)
 
     def _settle_tickets(self) -> None:
         """Answer the callers whose rows are finished."""

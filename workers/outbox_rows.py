@@ -1,202 +1,207 @@
-"""What the runner reads and writes of the outbox. Every step is a conditional UPDATE that carries the epoch (D1)."""
+"""What the runner reads of the outbox, and the steps its rows take, conditional and under its epoch (D1)."""
 
 import json
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message
 
-from flashapi import bus
+from flashapi import outbox_states, queue_settings
 from flashapi.connections import Connections
 from flashapi.errors import FlashAPIError, NotFound, NoWorker, OutcomeUnknown, from_wire
-from flashapi.events import Event, MessageStatus, MessageUpdate, Person
 from flashapi.models.base import now_ms
-from flashapi.models.outbox import FINAL_STATES, SendState, outbox
-from flashapi.models.sessions import sessions
-from workers import amendments
-from workers.chat_rows import note_message
-from workers.from_whatsapp import content_kind, message_json
-from workers.message_rows import Insertion, advance_status, insert_message
-from workers.store_inbound import EarlyReceipts
+from flashapi.models.outbox import DIRECT_RANK, FINAL_STATES, SendState, outbox, queues
+from flashapi.queue_settings import Policy, QueueSettings
+
+RESENT_AT_MOST = 5
+"""A send that was begun so often and never confirmed is held even where the policy is to resend."""
+PROMOTED_AT_ONCE = 500
 
 
 @dataclass(frozen=True)
 class Row:
-    """A queued row, as far as the runner needs it."""
+    """A row to send, as far as the runner needs it."""
 
     id: int
     session_id: str
     action: str
+    recipient: str
     payload: str
     direct: bool
     expires_at: int | None
+    due_at: int
     delay_ms: int
-    gap_ms: int
+    attempts: int
     request_id: str | None
+
+
+@dataclass(frozen=True)
+class Queue:
+    """What holds for the whole queue at this moment."""
+
+    queued: int = 0
+    scheduled: int = 0
+    paused: bool = False
+    settings: QueueSettings = QueueSettings()
+    restricted_until: int = 0
 
 
 _COLUMNS = [outbox.c[name] for name in Row.__dataclass_fields__]
 
 
-def next_row(connection: sa.Connection, session_id: str) -> Row | None:
-    """Direct ones first, then due, then highest priority, then lowest number."""
+def queue_of(connection: sa.Connection, session_id: str) -> Queue:
+    """The session's queue."""
     found = connection.execute(
-        sa.select(*_COLUMNS)
-        .where(outbox.c.session_id == session_id, outbox.c.state == SendState.QUEUED, outbox.c.due_at <= now_ms())
-        .order_by(outbox.c.direct.desc(), outbox.c.priority.desc(), outbox.c.id)
-        .limit(1)
+        sa.select(
+            queues.c.queued, queues.c.scheduled, queues.c.paused, queues.c.settings, queues.c.restricted_until
+        ).where(queues.c.session_id == session_id)
     ).one_or_none()
+    if found is None:
+        return Queue()
+    settings = queue_settings.read(found.settings)
+    return Queue(found.queued, found.scheduled, bool(found.paused), settings, found.restricted_until or 0)
+
+
+def next_row(connection: sa.Connection, session_id: str, *, only_direct: bool = False) -> Row | None:
+    """Direct ones first, then highest priority, then lowest number."""
+    query = sa.select(*_COLUMNS).where(outbox.c.session_id == session_id, outbox.c.state == SendState.QUEUED)
+    if only_direct:
+        query = query.where(outbox.c.rank == DIRECT_RANK)
+    found = connection.execute(query.order_by(outbox.c.rank, outbox.c.id).limit(1)).one_or_none()
     return Row(*found) if found is not None else None
 
 
-def sessions_with_rows(connection: sa.Connection, session_ids: list[str]) -> list[str]:
-    """Which of these sessions have something to send."""
-    if not session_ids:
-        return []
-    found = connection.execute(
-        sa.select(outbox.c.session_id)
-        .where(outbox.c.state == SendState.QUEUED, outbox.c.session_id.in_(session_ids), outbox.c.due_at <= now_ms())
-        .distinct()
-    )
-    return [row.session_id for row in found]
-
-
-def claim(connections: Connections, row: Row, epoch: int) -> bool:
-    """queued → sending; False if it was cancelled meanwhile."""
-    with connections.transaction() as connection:
-        return bool(
-            connection.execute(
-                outbox.update()
-                .where(outbox.c.id == row.id, outbox.c.state == SendState.QUEUED)
-                .values(state=SendState.SENDING, epoch=epoch, sending_at=now_ms())
-            ).rowcount
+def next_due(connection: sa.Connection, session_id: str) -> int | None:
+    """When the first scheduled row is due."""
+    found: int | None = connection.execute(
+        sa.select(sa.func.min(outbox.c.due_at)).where(
+            outbox.c.session_id == session_id, outbox.c.state == SendState.SCHEDULED
         )
+    ).scalar()
+    return found
+
+
+def last_start(connection: sa.Connection, session_id: str) -> int | None:
+    """When the session's latest queued send began, as far as that is not long ago."""
+    found: int | None = connection.execute(
+        sa.select(outbox.c.sending_at)
+        .where(outbox.c.session_id == session_id, outbox.c.sending_at.is_not(None), outbox.c.direct.is_(False))
+        .order_by(outbox.c.sending_at.desc())
+        .limit(1)
+    ).scalar()
+    return found
+
+
+def sessions_with_work(connection: sa.Connection, session_ids: list[str], due_before: int) -> set[str]:
+    """Which of these sessions have rows to look at: queued ones, direct ones, or scheduled ones due by then."""
+    if not session_ids:
+        return set()
+    waiting = connection.execute(
+        sa.select(queues.c.session_id, queues.c.queued, queues.c.scheduled, queues.c.paused).where(
+            queues.c.session_id.in_(session_ids), sa.or_(queues.c.queued > 0, queues.c.scheduled > 0)
+        )
+    ).all()
+    found = {row.session_id for row in waiting if row.queued and not row.paused}
+    direct = connection.execute(
+        sa.select(outbox.c.session_id).where(
+            outbox.c.session_id.in_(session_ids), outbox.c.state == SendState.QUEUED, outbox.c.rank == DIRECT_RANK
+        )
+    )
+    found.update(row.session_id for row in direct)
+    for row in waiting:
+        if row.scheduled and row.session_id not in found:
+            due = next_due(connection, row.session_id)
+            if due is not None and due <= due_before:
+                found.add(row.session_id)
+    return found
+
+
+def promote(connections: Connections, session_id: str, due_before: int) -> None:
+    """scheduled → queued, for those due by then."""
+    while True:
+        with outbox_states.changing(connections) as (connection, changes):
+            moved = outbox_states.move(
+                connection,
+                changes,
+                session_id,
+                [outbox.c.due_at <= due_before],
+                [SendState.SCHEDULED],
+                SendState.QUEUED,
+                at_most=PROMOTED_AT_ONCE,
+                first=outbox.c.due_at,
+            )
+        if moved < PROMOTED_AT_ONCE:
+            return
+
+
+def postpone(connections: Connections, row: Row, until: int, epoch: int) -> bool:
+    """Back to scheduled: it must not go before then, and the others need not wait for it."""
+    return _move(
+        connections, row, [outbox.c.id == row.id, _ours(epoch)], [SendState.QUEUED, SendState.SENDING],
+        SendState.SCHEDULED, due_at=until, sending_at=None,
+    )  # fmt: skip
+
+
+def claim(connections: Connections, row: Row, epoch: int, chat: str) -> bool:
+    """queued → sending; False if it was cancelled meanwhile."""
+    return _move(
+        connections, row, [outbox.c.id == row.id], [SendState.QUEUED], SendState.SENDING,
+        epoch=epoch, chat=chat, sending_at=now_ms(), attempts=outbox.c.attempts + 1,
+    )  # fmt: skip
 
 
 def unclaim(connections: Connections, row: Row, epoch: int) -> bool:
     """sending → queued: it certainly did not leave."""
-    return _leave_sending(connections, row, epoch, state=SendState.QUEUED, sending_at=None)
+    return _move(
+        connections, row, [outbox.c.id == row.id, _ours(epoch)], [SendState.SENDING], SendState.QUEUED,
+        sending_at=None, attempts=outbox.c.attempts - 1,
+    )  # fmt: skip
 
 
 def mark_failed(connections: Connections, row: Row, epoch: int, error: FlashAPIError) -> bool:
     """It did not leave, and won't. Also for a row that was never claimed."""
-    with connections.transaction() as connection:
-        return bool(
-            connection.execute(
-                outbox.update()
-                .where(
-                    outbox.c.id == row.id,
-                    sa.or_(
-                        outbox.c.state == SendState.QUEUED,
-                        sa.and_(outbox.c.state == SendState.SENDING, outbox.c.epoch == epoch),
-                    ),
-                )
-                .values(state=SendState.FAILED, error=json.dumps(error.to_wire()), finished_at=now_ms())
-            ).rowcount
-        )
-
-
-def mark_uncertain(connections: Connections, row: Row, epoch: int, error: FlashAPIError) -> bool:
-    """Nobody can say whether it left."""
-    return _leave_sending(
-        connections, row, epoch,
-        state=SendState.UNCERTAIN, error=json.dumps(error.to_wire()), finished_at=now_ms(),
+    return _move(
+        connections, row, [outbox.c.id == row.id, _ours(epoch)], [SendState.QUEUED, SendState.SENDING],
+        SendState.FAILED, error=outbox_states.wire(error),
     )  # fmt: skip
 
 
-def mark_sent(
-    connections: Connections,
-    early: EarlyReceipts,
-    row: Row,
-    epoch: int,
-    *,
-    chat: str,
-    sender: str,
-    message_id: str,
-    timestamp: int,
-    message: Message,
-) -> None:
-    """It left: the row, the message and the event in one transaction.
-
-    A row that was declared uncertain meanwhile (this process was paused) becomes `sent` too: that is the truth.
-    """
-    message = amendments.unwrapped(message)
-    kind = content_kind(message) or "unknown"
-    key = {"remoteJid": chat, "fromMe": True, "id": message_id}
-    with connections.transaction() as connection:
-        # A receipt may have been faster than this; its event has told more than `sent` would.
-        status = early.known(row.session_id, message_id) or MessageStatus.SENT
-        connection.execute(
-            outbox.update()
-            .where(outbox.c.id == row.id, outbox.c.state.in_([SendState.SENDING, SendState.UNCERTAIN]))
-            .values(
-                state=SendState.SENT,
-                chat=chat,
-                message_id=message_id,
-                message_timestamp=timestamp,
-                error=None,
-                finished_at=now_ms(),
-            )
-        )
-        added = insert_message(
-            connection,
-            row.session_id,
-            chat=chat,
-            sender=sender,
-            message_id=message_id,
-            from_me=True,
-            is_group=chat.endswith("@g.us"),
-            type=kind,
-            content=json.dumps(
-                {"key": key, "messageTimestamp": timestamp, "message": message_json(message)}, ensure_ascii=False
-            ),
-            raw=message.SerializeToString(),
-            status=status.value,
-            timestamp=timestamp,
-        )
-        name = connection.execute(sa.select(sessions.c.name).where(sessions.c.id == row.session_id)).scalar()
-        recorded = []
-        if added is Insertion.NEW and name is not None:
-            told = _following(connection, row, chat, sender, timestamp, message)
-            if status is MessageStatus.SENT:
-                told.insert(0, MessageUpdate(id=message_id, chat=chat, from_me=True, status=status))
-            recorded = [bus.record(connection, row.session_id, name, event, row.request_id) for event in told]
-    bus.announce(connections.redis, recorded)
-    if (latest := early.take(row.session_id, message_id)) is not None and latest is not status:
-        with connections.transaction() as connection:
-            advance_status(connection, row.session_id, message_id, latest)
-
-
-def _following(
-    connection: sa.Connection, row: Row, chat: str, sender: str, timestamp: int, message: Message
-) -> list[Event]:
-    """What comes with a message of ours: its chat may be new, and it may have changed an earlier one."""
-    by_lid = sender.endswith("@lid")
-    us = Person(jid=None if by_lid else sender, lid=sender if by_lid else None)
-    found = (
-        note_message(connection, row.session_id, chat, timestamp=timestamp, from_me=True, unread=False),
-        amendments.apply(
-            connection, row.session_id, chat=chat, sender=us, from_me=True, timestamp=timestamp, message=message
-        ),
-    )
-    return [event for event in found if event is not None]
+def mark_uncertain(
+    connections: Connections, row: Row, epoch: int, error: FlashAPIError, policy: Policy = Policy.HOLD
+) -> bool:
+    """Nobody can say whether it left: it is held, or queued again where that is the policy."""
+    which = [outbox.c.id == row.id, _ours(epoch)]
+    if policy is Policy.RESEND and not row.direct and row.attempts + 1 < RESENT_AT_MOST:
+        return _move(connections, row, which, [SendState.SENDING], SendState.QUEUED)
+    return _move(
+        connections, row, which, [SendState.SENDING], SendState.UNCERTAIN, error=outbox_states.wire(error)
+    )  # fmt: skip
 
 
 def recover(connections: Connections, session_ids: list[str], epoch: int) -> int:
-    """Rows a former owner left in `sending` become uncertain; returns how many."""
+    """What a former owner left in `sending` becomes uncertain, or is queued again; returns how many rows that are."""
     if not session_ids:
         return 0
-    with connections.transaction() as connection:
-        return connection.execute(
-            outbox.update()
-            .where(
-                outbox.c.session_id.in_(session_ids),
-                outbox.c.state == SendState.SENDING,
-                outbox.c.epoch < epoch,
-            )
-            .values(state=SendState.UNCERTAIN, error=json.dumps(OutcomeUnknown().to_wire()), finished_at=now_ms())
-        ).rowcount
+    left = [outbox.c.epoch < epoch]
+    with connections.reading() as connection:
+        found = connection.execute(
+            sa.select(outbox.c.session_id, queues.c.settings)
+            .select_from(outbox.outerjoin(queues, queues.c.session_id == outbox.c.session_id))
+            .where(outbox.c.session_id.in_(session_ids), outbox.c.state == SendState.SENDING, *left)
+        ).all()
+    moved = 0
+    for session_id, stored in {row.session_id: row.settings for row in found}.items():
+        with outbox_states.changing(connections) as (connection, changes):
+            if queue_settings.read(stored).policy is Policy.RESEND:
+                again = [*left, outbox.c.direct.is_(False), outbox.c.attempts < RESENT_AT_MOST]
+                moved += outbox_states.move(
+                    connection, changes, session_id, again, [SendState.SENDING], SendState.QUEUED
+                )
+            moved += outbox_states.move(
+                connection, changes, session_id, left, [SendState.SENDING], SendState.UNCERTAIN,
+                error=outbox_states.wire(OutcomeUnknown()),
+            )  # fmt: skip
+    return moved
 
 
 def outcomes(connections: Connections, session_id: str, ids: list[int]) -> dict[int, dict[str, Any] | FlashAPIError]:
@@ -205,13 +210,11 @@ def outcomes(connections: Connections, session_id: str, ids: list[int]) -> dict[
         found = connection.execute(
             sa.select(outbox).where(outbox.c.session_id == session_id, outbox.c.id.in_(ids))
         ).all()
-    answers: dict[int, dict[str, Any] | FlashAPIError] = {row.id: _outcome(row) for row in found if _is_final(row)}
+    answers: dict[int, dict[str, Any] | FlashAPIError] = {
+        row.id: _outcome(row) for row in found if row.state in FINAL_STATES
+    }
     missing = set(ids) - {row.id for row in found}
     return answers | {row: NotFound() for row in missing}
-
-
-def _is_final(row: Any) -> bool:
-    return row.state in FINAL_STATES
 
 
 def _outcome(row: Any) -> dict[str, Any] | FlashAPIError:
@@ -230,12 +233,18 @@ def _outcome(row: Any) -> dict[str, Any] | FlashAPIError:
     return error
 
 
-def _leave_sending(connections: Connections, row: Row, epoch: int, **values: Any) -> bool:
-    with connections.transaction() as connection:
-        return bool(
-            connection.execute(
-                outbox.update()
-                .where(outbox.c.id == row.id, outbox.c.state == SendState.SENDING, outbox.c.epoch == epoch)
-                .values(**values)
-            ).rowcount
-        )
+def _ours(epoch: int) -> sa.ColumnElement[bool]:
+    """Not being sent under somebody else's lease."""
+    return sa.or_(outbox.c.state != SendState.SENDING, outbox.c.epoch == epoch)
+
+
+def _move(
+    connections: Connections,
+    row: Row,
+    which: list[sa.ColumnElement[bool]],
+    states: list[SendState],
+    to: SendState,
+    **values: Any,
+) -> bool:
+    with outbox_states.changing(connections) as (connection, changes):
+        return outbox_states.move(connection, changes, row.session_id, which, states, to, **values) > 0

@@ -34,6 +34,8 @@ CLAIM_EVERY_SECONDS = 0.5
 LOOK_EVERY_SECONDS = 10.0
 SWEEP_EVERY_SECONDS = 1.0
 TIDY_EVERY_SECONDS = 60.0
+SCHEDULED_AHEAD_MS = 2_000
+"""So long before a scheduled send is due its runner is woken, which then waits for the exact moment."""
 PEERS_APPEAR_SECONDS = 0.3
 """Workers started together should count each other before the first claim."""
 GIVEN_UP_AT_MOST = 200
@@ -189,12 +191,13 @@ class SessionWorker:
             held.look()
 
     def _sweep(self) -> None:
-        """Wake the runners that have rows, for those whose wake-up was lost."""
+        """Wake the runners that have rows: their time comes, or their wake-up was lost."""
         by_id = {session.session_id: session for held in self._snapshot() for session in held.sessions()}
+        soon = now_ms() + SCHEDULED_AHEAD_MS
         with self._connections.reading() as connection:
-            waiting = outbox_rows.sessions_with_rows(connection, list(by_id))
+            waiting = outbox_rows.sessions_with_work(connection, list(by_id), soon)
         for session_id in waiting:
-            by_id[session_id].outbox.wake()
+            by_id[session_id].outbox.nudge()
 
     def _tidy(self) -> None:
         self._tools.files.tidy(self._connections)

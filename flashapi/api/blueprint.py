@@ -8,12 +8,15 @@ import flask_smorest
 from marshmallow import Schema
 
 from flashapi.api.bodies import FORMS, BodyParser
+from flashapi.api.idempotent import PARAMETER as IDEMPOTENCY_KEY
+from flashapi.api.idempotent import idempotent
 from flashapi.api.uploads import MULTIPART
 from flashapi.auth import KEY_OF_ROUTE
 
 SECURITY: dict[str, list[dict[str, list[str]]]] = {
     "global": [{"ApiKeyAuth": []}, {"BearerAuth": []}, {"XApiKeyAuth": []}],
     "session": [{"ApiKeyAuth": []}, {"ApiKeyAuth": [], "XSession": []}],
+    "either": [{"ApiKeyAuth": []}, {"ApiKeyAuth": [], "XSession": []}],
 }
 ERRORS = {
     400: "Requisição inválida; a mensagem diz qual campo",
@@ -62,11 +65,13 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
         return decorate
 
     def sends(self, schema: type[Schema]) -> Callable[[View], View]:
-        """The answer of a send, with the failures that all sends share."""
+        """The answer of a send, at most once for an Idempotency-Key, with the failures that all sends share."""
 
         def decorate(view: View) -> View:
+            view = idempotent(view)
             for add in (
                 self.response(200, schema),
+                self.doc(parameters=[IDEMPOTENCY_KEY]),
                 self.failure(400, "Campo inválido, número sem WhatsApp, ou sessão não conectada"),
                 self.failure(502, "O WhatsApp recusou a mensagem"),
                 self.failure(504, "Não se sabe se a mensagem saiu; `reference` a identifica", schema="UnknownOutcome"),

@@ -36,11 +36,15 @@ class BodyParser(FlaskParser):
 
     def handle_error(self, error: ValidationError, req: Request, schema: Schema, **_: Any) -> NoReturn:
         refusals: dict[str, Any] = next(iter(error.messages_dict.values()))
-        names = [field.data_key or name for name, field in schema.fields.items()]
-        texts = {name: _first_text(refusals[name]) for name in (*names, *refusals) if name in refusals}
-        # The contract's own refusals come before those of fields it doesn't have.
-        name, text = min(texts.items(), key=lambda item: not isinstance(item[1], Sentence))
-        raise InvalidInput(text if isinstance(text, Sentence) else f"{name} {text}")
+        raise InvalidInput(refusal(schema, refusals))
+
+
+def refusal(schema: Schema, refusals: dict[str, Any]) -> str:
+    """The one sentence that is told of a body's refusals: the contract's own come before those of fields it lacks."""
+    names = [field.data_key or name for name, field in schema.fields.items()]
+    texts = {name: _first_text(refusals[name]) for name in (*names, *refusals) if name in refusals}
+    name, text = min(texts.items(), key=lambda item: not isinstance(item[1], Sentence))
+    return text if isinstance(text, Sentence) else f"{name} {text}"
 
 
 def _takes_file(schema: Schema) -> bool:

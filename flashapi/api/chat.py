@@ -1,4 +1,4 @@
-"""/api/chat: sending messages, and the queue they may wait in."""
+"""/api/chat: sending text."""
 
 from typing import Any
 
@@ -7,8 +7,8 @@ from flask.views import MethodView
 from flashapi.api.blueprint import Blueprint
 from flashapi.api.current import backend
 from flashapi.auth import current_session, session_key
-from flashapi.schemas.messages import ClearedAnswer, QueueAnswer, SentAnswer, TextMessageSchema
-from flashapi.services import messages, outbox
+from flashapi.schemas.messages import SentAnswer, TextMessageSchema
+from flashapi.services import messages
 
 blp = Blueprint("chat", "/api/chat", "Mensagens e a fila de envio")
 
@@ -23,22 +23,3 @@ class SendText(MethodView):
         sent = messages.send_text(backend(), current_session(), **body)
         queued, direct = "Mensagem adicionada à fila", "Mensagem de texto enviada com sucesso"
         return {"message": queued if body["use_queue"] else direct, "data": sent}
-
-
-@blp.route("/queue/status")
-class QueueStatus(MethodView):
-    @session_key
-    @blp.response(200, QueueAnswer)
-    def get(self) -> dict[str, Any]:
-        """Consultar a fila de envio da sessão."""
-        return {"data": outbox.status(backend(), current_session().id)}
-
-
-@blp.route("/queue/clear")
-class ClearQueue(MethodView):
-    @session_key
-    @blp.response(200, ClearedAnswer)
-    def post(self) -> dict[str, Any]:
-        """Cancelar as mensagens da fila que ainda não começaram a ser enviadas."""
-        cancelled = outbox.clear(backend(), current_session().id)
-        return {"message": "Fila de mensagens limpa com sucesso", "data": {"cancelled": cancelled}}

@@ -48,24 +48,7 @@ class SentSchema(Schema):
     estimatedDelay = fields.Integer(metadata={"description": "Milissegundos até chegar a vez"})
 
 
-class QueueSchema(Schema):
-    """The session's queue."""
-
-    queueLength = fields.Integer()
-    processing = fields.Boolean()
-    estimatedDelay = fields.Integer(metadata={"description": "Milissegundos até esvaziar"})
-    uncertain = fields.Integer(metadata={"description": "Mensagens cujo envio não pôde ser confirmado"})
-
-
-class ClearedSchema(Schema):
-    """What clearing the queue did."""
-
-    cancelled = fields.Integer()
-
-
 SentAnswer = envelope("MessageSent", SentSchema)
-QueueAnswer = envelope("QueueStatus", QueueSchema)
-ClearedAnswer = envelope("QueueCleared", ClearedSchema)
 RevokedAnswer = Schema.from_dict(
     {
         "success": fields.Boolean(metadata={"description": "false se a mensagem não existe"}),

@@ -5,6 +5,7 @@ from typing import Any
 from marshmallow import Schema, ValidationError, post_load, validates_schema
 
 from flashapi.schemas.fields import Flag, Recipient, Sentence, Text, TextList, Whole
+from flashapi.schemas.moments import Moment
 from flashapi.schemas.recipients import mentioned
 
 DIRECT_DELAY_MS = 60_000
@@ -55,12 +56,31 @@ class TimedSchema(Schema):
         },
     )
     use_queue = Flag(data_key="useQueue", load_default=False, metadata={"description": "Enviar pela fila da sessão"})
+    send_at = Moment(
+        data_key="sendAt",
+        load_default=None,
+        metadata={
+            "description": "Quando enviar, até um ano à frente; implica useQueue. No passado: assim que possível",
+            "example": "2026-12-24T18:00:00-03:00",
+        },
+    )
+    priority = Whole(
+        low=0,
+        high=99,
+        load_default=0,
+        metadata={"description": "Na fila, as de maior prioridade saem antes", "example": 0},
+    )
 
     @validates_schema
     def check_delay(self, data: dict[str, Any], **_: Any) -> None:
         """A caller can wait a minute for a direct send; nobody waits for a queued one."""
-        if data["delay"] > DIRECT_DELAY_MS and not data["use_queue"]:
+        if data["delay"] > DIRECT_DELAY_MS and not (data["use_queue"] or data["send_at"]):
             raise ValidationError(f"deve estar entre 0 e {DIRECT_DELAY_MS} sem useQueue", "delay")
+
+    @post_load
+    def queue_what_is_scheduled(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Only the queue can wait for a moment."""
+        return {**data, "use_queue": data["use_queue"] or data["send_at"] is not None}
 
 
 class SendSchema(TimedSchema):

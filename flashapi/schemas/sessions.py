@@ -123,6 +123,13 @@ class CreatedSchema(Schema):
     sandbox = fields.Boolean()
 
 
+class RestrictionSchema(Schema):
+    """A restriction that WhatsApp has put on the account."""
+
+    code = fields.String(metadata={"example": "463"})
+    until = fields.String(metadata={"example": "2026-11-25T00:52:56.000Z"})
+
+
 class StatusSchema(Schema):
     """A session and its state."""
 
@@ -146,6 +153,7 @@ class StatusSchema(Schema):
     )
     sandbox = fields.Boolean()
     paired = fields.Boolean(metadata={"description": "Se há um aparelho vinculado"})
+    restriction = fields.Nested(RestrictionSchema, allow_none=True)
 
 
 class CountsSchema(Schema):

@@ -1,12 +1,14 @@
-"""Sends as rows (D4): accepting them, waiting for the direct ones, counting the queued ones."""
+"""Sends as rows (D4): accepting them, and waiting for the outcome of the direct ones."""
 
 import json
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
 import sqlalchemy as sa
 
+from flashapi import outbox_states, queue_settings
 from flashapi.dispatch import TAKEN_WITHIN_SECONDS, Action
 from flashapi.errors import (
     FlashAPIError,
@@ -19,8 +21,10 @@ from flashapi.errors import (
     from_wire,
 )
 from flashapi.models.base import now_ms
-from flashapi.models.outbox import SendState, outbox
+from flashapi.models.outbox import SendState, outbox, queues
 from flashapi.models.sessions import State
+from flashapi.outbox_states import NewSend
+from flashapi.services import idempotency
 from flashapi.services.backend import Backend, request_id
 from flashapi.services.sessions import Row
 from flashapi.services.states import look_at
@@ -31,24 +35,33 @@ LOOK_EVERY_SECONDS = 0.2
 PREPARING_SECONDS, SLOWEST_BYTES_PER_SECOND = 15.0, 1_000_000
 BUSY = "A sessão está ocupada com outro envio; tente novamente em instantes"
 
-Payload = dict[str, Any]
+Answer = dict[str, Any]
 
 
 def require_ready(backend: Backend, session: Row, queued: bool) -> None:
-    """Raise SessionNotConnected for a direct send without a connection, NeverPaired for one that could only wait."""
+    """Raise SessionNotConnected for a direct send without a connection, NeverPaired for one that could only wait.
+
+    Nothing is required of a request that was made already: its answer is known.
+    """
     if queued and not session.paired:
         raise NeverPaired()
-    if not queued and look_at(backend, session).state is not State.CONNECTED:
-        raise SessionNotConnected()
+    if queued:
+        return
+    if look_at(backend, session).state is State.CONNECTED:
+        return
+    with backend.connections.reading() as connection:
+        if idempotency.look_up(connection, session.id) is None:
+            raise SessionNotConnected()
 
 
-def send(backend: Backend, session: Row, action: str, payload: Payload, delay_ms: int) -> dict[str, Any]:
+def send(backend: Backend, session: Row, new: NewSend) -> Answer:
     """Send now and answer what became of it. Raises what the worker raised, NoWorker, or OutcomeUnknown."""
-    expires_at = now_ms() + int(TAKEN_WITHIN_SECONDS * 1000)
-    row_id = _insert(backend, session, action, payload, delay_ms, direct=True, expires_at=expires_at)
-    taken_within = TAKEN_WITHIN_SECONDS + _preparing_seconds(payload)
-    wait = taken_within + delay_ms / 1000 + SENDING_SECONDS
+    taken_within = TAKEN_WITHIN_SECONDS + _preparing_seconds(new)
+    wait = taken_within + new.delay_ms / 1000 + SENDING_SECONDS
     ends = time.monotonic() + wait
+    row_id, is_new = _accept_direct(backend, session, new)
+    if not is_new:
+        return _follow(backend, session, row_id, ends, may_cancel=False)
     try:
         job = backend.dispatcher.enqueue(
             session.mode,
@@ -61,80 +74,103 @@ def send(backend: Backend, session: Row, action: str, payload: Payload, delay_ms
         )
         return _as_message(backend.dispatcher.answer(job, taken_within))
     except Unavailable:  # nobody took the job, but the runner finds rows by itself
-        if _cancel(backend, row_id):
+        if _give_up(backend, session, row_id):
             raise
     except OutcomeUnknown:  # taken: it is being sent, or waits behind other sends and would be too late
-        if _cancel(backend, row_id):
+        if _give_up(backend, session, row_id):
             raise Unavailable(BUSY) from None
         with suppress(OutcomeUnknown):
             return _as_message(backend.dispatcher.answer(job, ends - time.monotonic()))
-    return _follow(backend, row_id, ends)
+    return _follow(backend, session, row_id, ends)
 
 
-def enqueue(backend: Backend, session: Row, action: str, payload: Payload, delay_ms: int) -> dict[str, Any]:
-    """Accept a send for later: it survives restarts and goes out in order."""
-    row_id = _insert(backend, session, action, payload, delay_ms, direct=False, expires_at=None)
-    with backend.connections.reading() as connection:
-        ahead = _line(connection, session.id, outbox.c.id < row_id)
-    try:
-        backend.dispatcher.enqueue(session.mode, session.shard, session.id, Action.SEND, request_id=request_id())
-    except RedisUnavailable:  # the runner looks by itself each second
-        pass
-    return {
-        "queued": True,
-        "id": str(row_id),
-        "queuePosition": ahead["queueLength"],
-        "estimatedDelay": ahead["estimatedDelay"],
-    }
-
-
-def status(backend: Backend, session_id: str) -> dict[str, Any]:
-    """How many queued sends wait, whether one is being sent, and how many nobody can say the outcome of."""
-    with backend.connections.reading() as connection:
-        return _line(connection, session_id)
-
-
-def clear(backend: Backend, session_id: str) -> int:
-    """Cancel every queued send that has not begun; returns how many."""
-    with backend.connections.transaction(durable=True) as connection:
-        return _to_cancelled(connection, outbox.c.session_id == session_id, outbox.c.direct.is_(False))
-
-
-def _preparing_seconds(payload: Payload) -> float:
+def _preparing_seconds(new: NewSend) -> float:
     """How long converting and uploading a file may take; its row is still queued meanwhile."""
-    media = payload.get("media")
+    media = new.payload.get("media")
     return PREPARING_SECONDS + media["size"] / SLOWEST_BYTES_PER_SECOND if media else 0.0
 
 
-def _insert(
-    backend: Backend,
-    session: Row,
-    action: str,
-    payload: Payload,
-    delay_ms: int,
-    *,
-    direct: bool,
-    expires_at: int | None,
-) -> int:
-    row = {
-        "session_id": session.id,
-        "action": action,
-        "payload": json.dumps(payload, ensure_ascii=False, separators=(",", ":")),
-        "direct": direct,
-        "expires_at": expires_at,
-        "delay_ms": delay_ms,
-        "request_id": request_id(),
-        "state": SendState.QUEUED,
-        "created_at": now_ms(),
-    }
-    with backend.connections.transaction(durable=not direct) as connection:
-        inserted = connection.execute(outbox.insert(), row).inserted_primary_key
-    assert inserted is not None
-    return int(inserted[0])
+def enqueue(backend: Backend, session: Row, new: NewSend) -> Answer:
+    """Accept a send for later: it survives restarts and goes out in order. Raises QueueFull."""
+    return enqueue_all(backend, session, [new])[0]
 
 
-def _follow(backend: Backend, row_id: int, ends: float) -> dict[str, Any]:
-    """Read the row until it is final. Its changes aren't published, and this is the rare case of a lost answer."""
+def enqueue_all(backend: Backend, session: Row, sends: Sequence[NewSend]) -> list[Answer]:
+    """Accept all of them or none, in one transaction. Raises QueueFull."""
+    known = _known(backend, session)
+    if known is None:
+        try:
+            answers = _accept_queued(backend, session, sends)
+        except sa.exc.IntegrityError:  # the same key, at the same moment
+            known = _known(backend, session)
+            if known is None:
+                raise
+    if known is not None:
+        return list((known.answer or {})["sends"])
+    wake(backend, session)
+    return answers
+
+
+def wake(backend: Backend, session: Row) -> None:
+    """Tell the session's runner to look. Without Redis it looks by itself each second."""
+    with suppress(RedisUnavailable):
+        backend.dispatcher.enqueue(session.mode, session.shard, session.id, Action.SEND, request_id=request_id())
+
+
+def _known(backend: Backend, session: Row) -> idempotency.Known | None:
+    with backend.connections.reading() as connection:
+        return idempotency.look_up(connection, session.id)
+
+
+def _accept_queued(backend: Backend, session: Row, sends: Sequence[NewSend]) -> list[Answer]:
+    limit = backend.settings.queue_limit
+    with outbox_states.changing(backend.connections, durable=True) as (connection, changes):
+        known = idempotency.look_up(connection, session.id)
+        if known is not None:
+            return list((known.answer or {})["sends"])
+        ids = outbox_states.accept(connection, changes, session.id, sends, limit)
+        queue = connection.execute(sa.select(queues).where(queues.c.session_id == session.id)).one()
+        answers = _positions(queue, ids, sends)
+        idempotency.remember(connection, session.id, answer={"sends": answers})
+    return answers
+
+
+def _positions(queue: Any, ids: Sequence[int], sends: Sequence[NewSend]) -> list[Answer]:
+    """What each is told of its place. Rows with a higher priority, or scheduled for later, change it."""
+    gap = queue_settings.read(queue.settings).mean_gap_ms
+    now = now_ms()
+    waiting = [send for send in sends if send.due_at <= now]
+    ahead = queue.queued - len(waiting)
+    ahead_ms = queue.delay_ms - sum(send.delay_ms for send in waiting) + ahead * gap
+    answers = []
+    for row_id, send in zip(ids, sends, strict=True):
+        is_scheduled = send.due_at > now
+        delay = send.due_at - now if is_scheduled else ahead_ms
+        answers.append({"queued": True, "id": str(row_id), "queuePosition": ahead, "estimatedDelay": max(0, delay)})
+        if not is_scheduled:
+            ahead, ahead_ms = ahead + 1, ahead_ms + send.delay_ms + gap
+    return answers
+
+
+def _accept_direct(backend: Backend, session: Row, new: NewSend) -> tuple[int, bool]:
+    """The number of the row, and whether it is a new one."""
+    try:
+        with outbox_states.changing(backend.connections) as (connection, changes):
+            known = idempotency.look_up(connection, session.id)
+            if known is None:
+                (row_id,) = outbox_states.accept(connection, changes, session.id, [new])
+                idempotency.remember(connection, session.id, row_id=row_id)
+                return row_id, True
+    except sa.exc.IntegrityError:  # the same key, at the same moment
+        known = _known(backend, session)
+        if known is None:
+            raise
+    assert known.row_id is not None
+    return known.row_id, False
+
+
+def _follow(backend: Backend, session: Row, row_id: int, ends: float, *, may_cancel: bool = True) -> Answer:
+    """Read the row until it is final. This is the rare case of a lost answer, or of a request made twice."""
     while True:
         with backend.connections.reading() as connection:
             row = connection.execute(sa.select(outbox).where(outbox.c.id == row_id)).one()
@@ -148,49 +184,23 @@ def _follow(backend: Backend, row_id: int, ends: float) -> dict[str, Any]:
             case SendState.UNCERTAIN:
                 raise OutcomeUnknown(reference=str(row_id))
         if time.monotonic() >= ends:
-            if _cancel(backend, row_id):
+            if may_cancel and _give_up(backend, session, row_id):
                 raise NoWorker(retry_after=5)
             raise OutcomeUnknown(reference=str(row_id))
         time.sleep(LOOK_EVERY_SECONDS)
 
 
-def _cancel(backend: Backend, row_id: int) -> bool:
+def _give_up(backend: Backend, session: Row, row_id: int) -> bool:
     """Take the row back; False if its sending has begun."""
-    with backend.connections.transaction() as connection:
-        return _to_cancelled(connection, outbox.c.id == row_id) > 0
+    with outbox_states.changing(backend.connections) as (connection, changes):
+        return bool(
+            outbox_states.move(
+                connection, changes, session.id, [outbox.c.id == row_id], [SendState.QUEUED], SendState.CANCELLED
+            )
+        )
 
 
-def _to_cancelled(connection: sa.Connection, *which: sa.ColumnElement[bool]) -> int:
-    changed = connection.execute(
-        outbox.update()
-        .where(outbox.c.state == SendState.QUEUED, *which)
-        .values(state=SendState.CANCELLED, finished_at=now_ms())
-    )
-    return changed.rowcount
-
-
-def _line(connection: sa.Connection, session_id: str, *which: sa.ColumnElement[bool]) -> dict[str, Any]:
-    """The queued sends of a session, or the part of them that `which` selects."""
-    waited = sa.func.coalesce(sa.func.sum(outbox.c.delay_ms + outbox.c.gap_ms), 0)
-    found = connection.execute(
-        sa.select(outbox.c.state, sa.func.count().label("rows"), waited.label("waited"))
-        .where(outbox.c.session_id == session_id, outbox.c.direct.is_(False), outbox.c.state.in_(_OPEN), *which)
-        .group_by(outbox.c.state)
-    )
-    by_state = {row.state: row for row in found}
-    waiting, sending, uncertain = (by_state.get(state) for state in _OPEN)
-    return {
-        "queueLength": waiting.rows if waiting else 0,
-        "processing": sending is not None,
-        "estimatedDelay": sum(int(part.waited) for part in (waiting, sending) if part),
-        "uncertain": uncertain.rows if uncertain else 0,
-    }
-
-
-_OPEN = (SendState.QUEUED, SendState.SENDING, SendState.UNCERTAIN)
-
-
-def _as_message(sent: dict[str, Any]) -> dict[str, Any]:
+def _as_message(sent: dict[str, Any]) -> Answer:
     return {
         "success": True,
         "id": sent["message_id"],
@@ -199,3 +209,16 @@ def _as_message(sent: dict[str, Any]) -> dict[str, Any]:
         "timestamp": sent["timestamp"],
         "status": "sent",
     }
+
+
+def direct(action: str, recipient: str, payload: dict[str, Any], delay_ms: int) -> NewSend:
+    """A send somebody waits for; not begun soon, it is cancelled."""
+    return NewSend(
+        action=action,
+        recipient=recipient,
+        payload=payload,
+        delay_ms=delay_ms,
+        direct=True,
+        expires_at=now_ms() + int(TAKEN_WITHIN_SECONDS * 1000),
+        request_id=request_id(),
+    )

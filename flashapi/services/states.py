@@ -93,7 +93,15 @@ def describe(backend: Backend, row: Row, seen: Seen) -> dict[str, Any]:
         "disconnectReason": row.reason,
         "sandbox": row.mode == Mode.SANDBOX,
         "paired": bool(row.paired),
+        "restriction": restriction_of(row),
     }
+
+
+def restriction_of(row: Row) -> dict[str, Any] | None:
+    """WhatsApp's restriction of the account, while it lasts; of a session's or its queue's row."""
+    if not row.restricted_until or row.restricted_until <= now_ms():
+        return None
+    return {"code": row.restriction_code, "until": iso(row.restricted_until)}
 
 
 def count(seen: Iterable[Seen]) -> dict[str, int]:

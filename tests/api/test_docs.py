@@ -116,7 +116,7 @@ def test_fields_have_the_names_and_examples_clients_use(document: dict[str, Any]
     body = document["components"]["schemas"]["TextMessage"]
     assert set(body["required"]) == {"to", "text"}
     assert body["properties"].keys() == {
-        "to", "text", "linkPreview", "mentions", "mentionAll", "quoted", "delay", "useQueue",
+        "to", "text", "linkPreview", "mentions", "mentionAll", "quoted", "delay", "useQueue", "sendAt", "priority",
     }
     assert body["properties"]["to"]["example"] == "5599999999999"
     assert body["properties"]["delay"]["type"] == "integer"

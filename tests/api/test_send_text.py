@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from flashapi import shards
+from flashapi import outbox_states, shards
 from flashapi.errors import NotRegistered
 from flashapi.models.base import now_ms
 from flashapi.models.outbox import SendState, outbox
@@ -23,6 +23,13 @@ BAD_TO = "to deve ser um número de telefone com DDI ou um JID do WhatsApp"
 def rows(backend: Backend) -> list[Any]:
     with backend.connections.reading() as connection:
         return list(connection.execute(sa.select(outbox).order_by(outbox.c.id)))
+
+
+def move(backend: Backend, row_id: int | str, to: SendState) -> None:
+    """What its runner does to a queued row."""
+    with outbox_states.changing(backend.connections) as (connection, changes):
+        session_id = next(row.session_id for row in rows(backend) if row.id == int(row_id))
+        assert outbox_states.move(connection, changes, session_id, [outbox.c.id == int(row_id)], [SendState.QUEUED], to)
 
 
 def queue(owner: Owner, **fields: Any) -> Any:
@@ -93,7 +100,7 @@ def test_the_seed_example_with_useQueue_false_as_text_is_direct(paired: Owner) -
 )
 def test_recipients_are_normalised(paired: Owner, backend: Backend, to: Any, stored: str) -> None:
     assert queue(paired, to=to).status_code == 200
-    assert json.loads(rows(backend)[0].payload)["to"] == stored
+    assert rows(backend)[0].recipient == stored
 
 
 def test_a_queued_send_is_a_row(paired: Owner, backend: Backend) -> None:
@@ -113,13 +120,12 @@ def test_a_queued_send_is_a_row(paired: Owner, backend: Backend) -> None:
         "data": {"queued": True, "id": str(row.id), "queuePosition": 0, "estimatedDelay": 0},
     }
     assert json.loads(row.payload) == {
-        "to": "5599999999999",
         "text": "Olá! 😄",
         "mentions": ["5599999999999@s.whatsapp.net", "123456789012345@lid"],
         "preview": None,
     }
     assert (row.session_id, row.action, row.state, row.direct) == (paired.id, "send_text", "queued", False)
-    assert (row.delay_ms, row.gap_ms, row.request_id) == (1200, 1000, "pedido-9")
+    assert (row.recipient, row.delay_ms, row.request_id) == ("5599999999999", 1200, "pedido-9")
 
 
 def test_positions_and_delays_add_up(paired: Owner, bob: Owner, backend: Backend) -> None:
@@ -127,21 +133,18 @@ def test_positions_and_delays_add_up(paired: Owner, bob: Owner, backend: Backend
     queue(bob)
     answers = [queue(paired, delay=500).json["data"] for _ in range(3)]
     assert [(one["queuePosition"], one["estimatedDelay"]) for one in answers] == [(0, 0), (1, 1500), (2, 3000)]
-    with backend.connections.transaction() as connection:
-        connection.execute(outbox.update().where(outbox.c.id == int(answers[0]["id"])).values(state="uncertain"))
-        connection.execute(outbox.update().where(outbox.c.id == int(answers[1]["id"])).values(state="sending"))
-    assert paired.get("/api/chat/queue/status").json == {
-        "success": True,
-        "data": {"queueLength": 1, "processing": True, "estimatedDelay": 3000, "uncertain": 1},
-    }
+    move(backend, answers[0]["id"], SendState.UNCERTAIN)
+    move(backend, answers[1]["id"], SendState.SENDING)
+    status = paired.get("/api/chat/queue/status").json["data"]
+    expected = {"queueLength": 1, "processing": True, "estimatedDelay": 2500, "uncertain": 1, "paused": False}
+    assert expected.items() <= status.items()
 
 
 def test_clearing_cancels_what_has_not_begun(paired: Owner, bob: Owner, backend: Backend) -> None:
     write(backend, bob.id, paired=True)
     queue(bob)
     first, second = (int(queue(paired).json["data"]["id"]) for _ in range(2))
-    with backend.connections.transaction() as connection:
-        connection.execute(outbox.update().where(outbox.c.id == first).values(state="sending"))
+    move(backend, first, SendState.SENDING)
     answer = paired.post("/api/chat/queue/clear")
     assert answer.json["message"] == "Fila de mensagens limpa com sucesso"
     assert answer.json["data"] == {"cancelled": 1}

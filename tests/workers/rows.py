@@ -1,10 +1,10 @@
 """Rows the tests of session workers start from."""
 
-import json
 import secrets
 import uuid
 from typing import Any
 
+from flashapi import outbox_states
 from flashapi.connections import Connections
 from flashapi.models.base import now_ms
 from flashapi.models.outbox import outbox
@@ -30,13 +30,11 @@ def add_session(connections: Connections, **columns: Any) -> str:
     return session_id
 
 
-def add_send(connections: Connections, session_id: str, **columns: Any) -> int:
-    """A queued text; its id."""
-    row = {
-        "session_id": session_id,
-        "action": "send_text",
-        "payload": json.dumps({"to": "5511987654321", "text": "oi"}),
-        "created_at": now_ms(),
-    } | columns
-    with connections.transaction() as connection:
-        return int(connection.execute(outbox.insert(), row).inserted_primary_key[0])  # type: ignore[index]
+def add_send(connections: Connections, session_id: str, state: str | None = None, **columns: Any) -> int:
+    """A queued text; its id. A `state` is written as it stands, without what belongs to it."""
+    send = {"action": "send_text", "recipient": "5511987654321", "payload": {"text": "oi"}} | columns
+    with outbox_states.changing(connections) as (connection, changes):
+        (row_id,) = outbox_states.accept(connection, changes, session_id, [outbox_states.NewSend(**send)])
+        if state is not None:
+            connection.execute(outbox.update().where(outbox.c.id == row_id).values(state=state))
+    return row_id

@@ -10,8 +10,11 @@ from flashapi.models.messages import messages
 from flashapi.models.outbox import outbox
 from tests.workers.rows import add_send, add_session
 from workers import outbox_rows as rows
+from workers.early_receipts import EarlyReceipts
 from workers.outbox_rows import Row
-from workers.store_inbound import EarlyReceipts
+from workers.outbox_sent import mark_sent
+
+CHAT = "5511987654321@s.whatsapp.net"
 
 
 def head(connections: Connections, session_id: str) -> Row | None:
@@ -32,7 +35,7 @@ def test_direct_sends_go_first_then_priority_then_age(connections: Connections, 
     order = []
     while (row := head(connections, session_id)) is not None:
         order.append(row.id)
-        assert rows.claim(connections, row, epoch=1)
+        assert rows.claim(connections, row, epoch=1, chat=CHAT)
     assert order == [direct, important, old]
 
 
@@ -40,15 +43,15 @@ def test_a_row_is_claimed_once(connections: Connections, session_id: str) -> Non
     add_send(connections, session_id)
     row = head(connections, session_id)
     assert row is not None
-    assert rows.claim(connections, row, epoch=1)
-    assert not rows.claim(connections, row, epoch=2)
+    assert rows.claim(connections, row, epoch=1, chat=CHAT)
+    assert not rows.claim(connections, row, epoch=2, chat=CHAT)
 
 
 def test_rows_a_dead_owner_was_sending_become_uncertain(connections: Connections, session_id: str) -> None:
     number = add_send(connections, session_id)
     waiting = add_send(connections, session_id)
     row = head(connections, session_id)
-    assert row is not None and rows.claim(connections, row, epoch=1)
+    assert row is not None and rows.claim(connections, row, epoch=1, chat=CHAT)
     assert rows.recover(connections, [session_id], epoch=1) == 0  # its own
     assert rows.recover(connections, [session_id], epoch=2) == 1
     assert state(connections, number) == "uncertain"
@@ -62,7 +65,7 @@ def test_rows_a_dead_owner_was_sending_become_uncertain(connections: Connections
 def test_a_paused_owner_can_no_longer_give_its_row_back(connections: Connections, session_id: str) -> None:
     add_send(connections, session_id)
     row = head(connections, session_id)
-    assert row is not None and rows.claim(connections, row, epoch=1)
+    assert row is not None and rows.claim(connections, row, epoch=1, chat=CHAT)
     rows.recover(connections, [session_id], epoch=2)
     assert not rows.unclaim(connections, row, epoch=1)
     assert not rows.mark_failed(connections, row, 1, NotRegistered())
@@ -113,13 +116,12 @@ def test_a_receipt_faster_than_the_send_is_not_forgotten(connections: Connection
 def send(connections: Connections, session_id: str, early: EarlyReceipts) -> Row:
     add_send(connections, session_id)
     row = head(connections, session_id)
-    assert row is not None and rows.claim(connections, row, epoch=1)
-    rows.mark_sent(
+    assert row is not None and rows.claim(connections, row, epoch=1, chat=CHAT)
+    mark_sent(
         connections,
         early,
         row,
-        1,
-        chat="5511987654321@s.whatsapp.net",
+        chat=CHAT,
         sender="5511900000001@s.whatsapp.net",
         message_id="3EB0A",
         timestamp=1_795_000_000,

@@ -1,0 +1,62 @@
+"""The Idempotency-Key of a request that sends: the header and what the body holds, for `services.idempotency`."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from flask import request
+
+from flashapi.errors import InvalidInput
+from flashapi.media.spool import Draft
+from flashapi.services import idempotency
+
+HEADER = "Idempotency-Key"
+LONGEST = 255
+
+View = Callable[..., Any]
+
+PARAMETER = {
+    "in": "header",
+    "name": HEADER,
+    "schema": {"type": "string", "maxLength": LONGEST},
+    "description": "Repetir a requisição com a mesma chave e o mesmo corpo, por 24 h, devolve a primeira resposta",
+}
+
+
+def idempotent(view: View) -> View:
+    """Serve a request that carries a key at most once."""
+
+    @wraps(view)
+    def serve(*args: Any, **kwargs: Any) -> Any:
+        with idempotency.serving(_as_request()):
+            return view(*args, **kwargs)
+
+    return serve
+
+
+def _as_request() -> idempotency.Request | None:
+    key = request.headers.get(HEADER, "").strip()
+    if not key:
+        return None
+    if len(key) > LONGEST:
+        raise InvalidInput(f"{HEADER} deve ter no máximo {LONGEST} caracteres")
+    return idempotency.Request(f"{request.method} {request.path}"[:100], key, _hash_of_body())
+
+
+def _hash_of_body() -> str:
+    """Of what the body says, however it is written down."""
+    if request.form or request.files:
+        said: Any = [sorted(request.form.items(multi=True)), sorted(_files())]
+    else:
+        try:
+            said = json.loads(request.get_data())
+        except ValueError:
+            return hashlib.sha256(request.get_data()).hexdigest()
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+def _files() -> list[tuple[str, str]]:
+    streams: dict[str, Any] = {name: file.stream for name, file in request.files.items()}
+    return [(name, stream.sha256) for name, stream in streams.items() if isinstance(stream, Draft)]

@@ -1,0 +1,177 @@
+"""What goes into and comes out of the queue's routes, its settings and sends in bulk."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields, validate
+
+from flashapi.models.outbox import SendState
+from flashapi.queue_settings import Policy
+from flashapi.schemas.envelope import envelope
+from flashapi.schemas.fields import Whole
+from flashapi.schemas.sessions import RestrictionSchema
+
+BULK_MOST = 1_000
+LONGEST_GAP_MS = 3_600_000
+CLOCK = validate.Regexp(r"([01]\d|2[0-3]):[0-5]\d", error="deve ser uma hora como 22:00")
+
+
+class Gap(fields.Field[Any]):
+    """Milliseconds, or the two ends of a range to draw them from."""
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> int | list[int]:
+        ends = value if isinstance(value, list) else [value]
+        whole = all(isinstance(end, int) and not isinstance(end, bool) and 0 <= end <= LONGEST_GAP_MS for end in ends)
+        if not whole or len(ends) not in (1, 2) or ends != sorted(ends):
+            raise ValidationError(f"deve ser um número de milissegundos até {LONGEST_GAP_MS}, ou [mínimo, máximo]")
+        return ends[0] if len(ends) == 1 else ends
+
+
+class QuietSchema(Schema):
+    """Hours in which nothing is sent, in the installation's zone; they may span midnight."""
+
+    from_ = fields.String(
+        data_key="from", attribute="from", required=True, validate=CLOCK, metadata={"example": "22:00"}
+    )
+    to = fields.String(required=True, validate=CLOCK, metadata={"example": "08:00"})
+
+
+def _cap(what: str) -> Whole:
+    description = f"Envios por {what}; null: sem limite"
+    return Whole(low=1, high=1_000_000, load_default=None, allow_none=True, metadata={"description": description})
+
+
+class PacingSchema(Schema):
+    """The guard. Queued sends wait for it, direct ones are refused with 429."""
+
+    perMinute = _cap("minuto")
+    perHour = _cap("hora")
+    perDay = _cap("dia")
+    quietHours = fields.Nested(QuietSchema, load_default=None, allow_none=True)
+    newContactGap = Whole(
+        low=0,
+        high=86_400_000,
+        load_default=0,
+        metadata={"description": "Milissegundos desde o último envio até o primeiro a um número novo"},
+    )
+
+
+class QueueSettingsSchema(Schema):
+    """How the session's queue behaves; what is left out stays."""
+
+    gap = Gap(
+        metadata={
+            "description": "Milissegundos entre o início de um envio e o do próximo; ou [mínimo, máximo], sorteado",
+            "example": [1000, 3000],
+            "oneOf": [{"type": "integer"}, {"type": "array", "items": {"type": "integer"}}],
+        }
+    )
+    policy = fields.String(
+        validate=validate.OneOf([policy.value for policy in Policy], error="deve ser hold ou resend"),
+        metadata={"description": "Envio incerto: hold retira da fila, resend envia de novo (pode duplicar)"},
+    )
+    pacing = fields.Nested(PacingSchema, allow_none=True, metadata={"description": "Limites de envio; null: nenhum"})
+
+
+class QueueSchema(Schema):
+    """The session's queue."""
+
+    queueLength = fields.Integer(metadata={"description": "Mensagens ainda por enviar, as agendadas incluídas"})
+    processing = fields.Boolean()
+    estimatedDelay = fields.Integer(metadata={"description": "Milissegundos até esvaziar, sem contar as agendadas"})
+    uncertain = fields.Integer(metadata={"description": "Mensagens cujo envio não pôde ser confirmado"})
+    scheduled = fields.Integer(metadata={"description": "Mensagens com sendAt no futuro"})
+    paused = fields.Boolean()
+    restriction = fields.Nested(RestrictionSchema, allow_none=True)
+
+
+class ClearedSchema(Schema):
+    """What clearing the queue did."""
+
+    cancelled = fields.Integer()
+
+
+class SendErrorSchema(Schema):
+    """Why a send failed."""
+
+    code = fields.String()
+    message = fields.String()
+
+
+class OutboxSendSchema(Schema):
+    """A send, whatever became of it."""
+
+    id = fields.String(metadata={"description": "A referência do envio", "example": "42"})
+    state = fields.String(validate=validate.OneOf([state.value for state in SendState]))
+    queued = fields.Boolean(metadata={"description": "false: envio direto"})
+    type = fields.String(metadata={"example": "text"})
+    to = fields.String()
+    chat = fields.String(allow_none=True)
+    messageId = fields.String(allow_none=True)
+    error = fields.Nested(SendErrorSchema, allow_none=True)
+    priority = fields.Integer(allow_none=True)
+    delay = fields.Integer()
+    attempts = fields.Integer()
+    sendAt = fields.String(allow_none=True)
+    createdAt = fields.String()
+    sendingAt = fields.String(allow_none=True)
+    finishedAt = fields.String(allow_none=True)
+
+
+class SendsSchema(Schema):
+    """A page of sends."""
+
+    sends = fields.List(fields.Nested(OutboxSendSchema))
+    next = fields.String(allow_none=True, metadata={"description": "`before` da próxima página"})
+
+
+class SendsQuerySchema(Schema):
+    """Which page of the sends."""
+
+    limit = Whole(low=1, high=500, load_default=50)
+    before = Whole(low=1, high=2**62, load_default=None, metadata={"description": "Só envios anteriores a este id"})
+    state = fields.String(
+        load_default=None,
+        validate=validate.OneOf([state.value for state in SendState], error="deve ser um estado de envio"),
+    )
+
+
+class BulkSchema(Schema):
+    """Many messages at once: all are accepted into the queue, or none."""
+
+    messages = fields.List(
+        fields.Dict(),
+        required=True,
+        error_messages={"required": "é obrigatório", "null": "é obrigatório", "invalid": "deve ser uma lista"},
+        validate=validate.Length(min=1, max=BULK_MOST, error=f"deve ter de 1 a {BULK_MOST} mensagens"),
+        metadata={
+            "description": "Cada uma com `type` (text, location, ...) e os campos de send-<type>; linkPreview é false",
+            "example": [{"type": "text", "to": "5599999999999", "text": "Olá!", "delay": 1200}],
+        },
+    )
+
+
+class AcceptedSchema(Schema):
+    """A message accepted into the queue."""
+
+    queued = fields.Boolean()
+    id = fields.String(metadata={"description": "O número da linha na fila", "example": "42"})
+    queuePosition = fields.Integer(metadata={"description": "Mensagens à frente na fila"})
+    estimatedDelay = fields.Integer(metadata={"description": "Milissegundos até chegar a vez"})
+
+
+class BulkSentSchema(Schema):
+    """What was accepted, in the order given."""
+
+    accepted = fields.Integer()
+    messages = fields.List(fields.Nested(AcceptedSchema))
+
+
+QueueAnswer = envelope("QueueStatus", QueueSchema)
+ClearedAnswer = envelope("QueueCleared", ClearedSchema)
+SendsAnswer = envelope("Sends", SendsSchema)
+SendAnswer = envelope("Send", OutboxSendSchema)
+QueueSettingsAnswer = envelope("QueueSettings", QueueSettingsSchema)
+BulkAnswer = envelope("BulkSent", BulkSentSchema)

@@ -1,0 +1,171 @@
+"""The session's queue as its owner sees and steers it: how long it is, its rows, its settings."""
+
+import json
+from typing import Any
+
+import sqlalchemy as sa
+
+from flashapi import bus, outbox_states, queue_settings
+from flashapi.errors import Conflict, NeverPaired, NotFound
+from flashapi.models.outbox import WAITING_STATES, SendState, outbox, queues, rank_of
+from flashapi.services import outbox as sending
+from flashapi.services.backend import Backend
+from flashapi.services.sessions import Row
+from flashapi.services.states import restriction_of
+from flashapi.timestamps import iso
+
+CANCELLED_AT_ONCE = 500
+NO_SUCH_ROW = "Envio não encontrado"
+NOT_WAITING = "O envio já começou ou já terminou e não pode ser cancelado"
+NOT_OVER = "Só um envio que falhou, foi cancelado ou ficou incerto pode ser repetido"
+AGAIN = (SendState.FAILED, SendState.UNCERTAIN, SendState.CANCELLED)
+
+_SHOWN = [column for column in outbox.c if column.name != "payload"]
+
+
+def status(backend: Backend, session_id: str) -> dict[str, Any]:
+    """How many queued sends are still to go, whether one is being sent, and how many nobody can say the outcome of."""
+    with backend.connections.reading() as connection:
+        queue = connection.execute(sa.select(queues).where(queues.c.session_id == session_id)).one_or_none()
+    if queue is None:
+        numbers = {"queueLength": 0, "processing": False, "estimatedDelay": 0, "uncertain": 0, "scheduled": 0}
+        return {**numbers, "paused": False, "restriction": None}
+    gap = queue_settings.read(queue.settings).mean_gap_ms
+    return {
+        "queueLength": queue.queued + queue.scheduled,
+        "processing": queue.sending > 0,
+        "estimatedDelay": queue.delay_ms + (queue.queued + queue.sending) * gap,
+        "uncertain": queue.uncertain,
+        "scheduled": queue.scheduled,
+        "paused": bool(queue.paused),
+        "restriction": restriction_of(queue),
+    }
+
+
+def page(
+    backend: Backend, session_id: str, *, limit: int, before: int | None, state: SendState | None
+) -> dict[str, Any]:
+    """The sends, the newest first."""
+    query = sa.select(*_SHOWN).where(outbox.c.session_id == session_id).order_by(outbox.c.id.desc()).limit(limit + 1)
+    if before is not None:
+        query = query.where(outbox.c.id < before)
+    if state is not None:
+        query = query.where(outbox.c.state == state)
+    with backend.connections.reading() as connection:
+        rows = connection.execute(query).all()
+    shown = rows[:limit]
+    more = str(shown[-1].id) if len(rows) > limit else None
+    return {"sends": [describe(row) for row in shown], "next": more}
+
+
+def one(backend: Backend, session_id: str, row_id: int) -> dict[str, Any]:
+    """One send, by its number. Raises NotFound."""
+    with backend.connections.reading() as connection:
+        row = connection.execute(
+            sa.select(*_SHOWN).where(outbox.c.session_id == session_id, outbox.c.id == row_id)
+        ).one_or_none()
+    if row is None:
+        raise NotFound(NO_SUCH_ROW)
+    return describe(row)
+
+
+def cancel(backend: Backend, session_id: str, row_id: int) -> dict[str, Any]:
+    """Take a send back that has not begun. Raises NotFound, Conflict."""
+    with outbox_states.changing(backend.connections, durable=True) as (connection, changes):
+        moved = outbox_states.move(
+            connection, changes, session_id, [outbox.c.id == row_id], WAITING_STATES, SendState.CANCELLED
+        )
+    cancelled = one(backend, session_id, row_id)
+    if not moved:
+        raise Conflict(NOT_WAITING, state=cancelled["state"])
+    return cancelled
+
+
+def retry(backend: Backend, session: Row, row_id: int) -> dict[str, Any]:
+    """Put a send that is over, but not sent, at the end of the queue. Raises NotFound, Conflict, NeverPaired."""
+    if not session.paired:
+        raise NeverPaired()
+    with outbox_states.changing(backend.connections, durable=True) as (connection, changes):
+        moved = outbox_states.move(
+            connection, changes, session.id, [outbox.c.id == row_id], AGAIN, SendState.QUEUED,
+            direct=False, rank=rank_of(0), due_at=0, error=None, attempts=0, sending_at=None, expires_at=None,
+        )  # fmt: skip
+    queued = one(backend, session.id, row_id)
+    if not moved:
+        raise Conflict(NOT_OVER, state=queued["state"])
+    sending.wake(backend, session)
+    return queued
+
+
+def clear(backend: Backend, session_id: str) -> int:
+    """Cancel every queued send that has not begun; returns how many."""
+    with backend.connections.reading() as connection:
+        newest = connection.scalar(sa.select(sa.func.max(outbox.c.id)).where(outbox.c.session_id == session_id))
+    # What is accepted while this works is not meant.
+    which = [outbox.c.direct.is_(False), outbox.c.id <= (newest or 0)]
+    cancelled = 0
+    for state in WAITING_STATES:
+        while True:
+            with outbox_states.changing(backend.connections, durable=True) as (connection, changes):
+                moved = outbox_states.move(
+                    connection, changes, session_id, which, [state], SendState.CANCELLED, at_most=CANCELLED_AT_ONCE
+                )
+            cancelled += moved
+            if moved < CANCELLED_AT_ONCE:
+                break
+    return cancelled
+
+
+def pause(backend: Backend, session: Row, paused: bool) -> dict[str, Any]:
+    """Let no queued send begin, or let them go on."""
+    _write(backend, session, paused=paused)
+    return status(backend, session.id)
+
+
+def settings(backend: Backend, session_id: str) -> dict[str, Any]:
+    """The queue's settings, all of them."""
+    with backend.connections.reading() as connection:
+        stored = connection.scalar(sa.select(queues.c.settings).where(queues.c.session_id == session_id))
+    return queue_settings.to_json(queue_settings.read(stored))
+
+
+def configure(backend: Backend, session: Row, changes: dict[str, Any]) -> dict[str, Any]:
+    """Change the settings given, keep the others."""
+    merged = settings(backend, session.id) | changes
+    checked = queue_settings.to_json(queue_settings.from_json(merged))
+    _write(backend, session, settings=json.dumps(checked))
+    return checked
+
+
+def describe(row: Any) -> dict[str, Any]:
+    """A send as the API shows it."""
+    error = json.loads(row.error) if row.error else None
+    return {
+        "id": str(row.id),
+        "state": row.state,
+        "queued": not row.direct,
+        "type": row.action.removeprefix("send_"),
+        "to": row.recipient,
+        "chat": row.chat,
+        "messageId": row.message_id,
+        "error": error and {"code": error["error"], "message": error["message"]},
+        "priority": None if row.direct else rank_of(0) - row.rank,
+        "delay": row.delay_ms,
+        "attempts": row.attempts,
+        "sendAt": _moment(row.due_at),
+        "createdAt": _moment(row.created_at),
+        "sendingAt": _moment(row.sending_at),
+        "finishedAt": _moment(row.finished_at),
+    }
+
+
+def _moment(ms: int | None) -> str | None:
+    return iso(ms) if ms else None
+
+
+def _write(backend: Backend, session: Row, **columns: Any) -> None:
+    with backend.connections.transaction(durable=True) as connection:
+        bus.take_turn(connection, session.id)
+        outbox_states.ensure_queue(connection, session.id)
+        connection.execute(queues.update().where(queues.c.session_id == session.id).values(columns))
+    sending.wake(backend, session)
