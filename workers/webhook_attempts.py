@@ -12,6 +12,9 @@ import structlog
 
 from flashapi import bus
 from flashapi.connections import Connections
+from flashapi.dispatch import Dispatcher
+from flashapi.media.embedding import Embedder
+from flashapi.media.spool import Spool
 from flashapi.models import now_ms
 from flashapi.models.events import DeliveryState, PauseReason
 from flashapi.outgoing import Fetcher
@@ -63,6 +66,7 @@ class Deliverer:
         self._connections = connections
         self._settings = settings
         self._fetcher = fetcher
+        self._embedder = Embedder(connections, Dispatcher(connections.redis), Spool(settings))
         self._patience = patience or Patience(pause_after=settings.webhook_pause_hours * 3_600)
 
     def deal_with(self, head: Head) -> None:
@@ -82,7 +86,7 @@ class Deliverer:
         if not head.endpoint.enabled or head.event is None:
             webhook_rows.bury(self._connections, head, EXPIRED if head.event is None else SWITCHED_OFF)
             return None
-        attempt = call(self._fetcher, self._destination(head), head.event)
+        attempt = call(self._fetcher, self._destination(head), self._embedder.embed(head.event))
         if not webhook_rows.record(self._connections, head, attempt, self._outcome(head, attempt)):
             log.warning("delivery_recorded_elsewhere", delivery=head.id)
             return None

@@ -23,7 +23,10 @@ from flashapi.api.websocket_auth import Refused, Subscription
 from flashapi.api.websocket_client import Client
 from flashapi.api.websocket_feed import Feed
 from flashapi.connections import Connections
+from flashapi.dispatch import Dispatcher
 from flashapi.errors import DatabaseUnavailable
+from flashapi.media.embedding import Embedder
+from flashapi.media.spool import Spool
 from flashapi.models.sessions import sessions
 from flashapi.settings import Settings
 from flashapi.streams import Hub
@@ -59,6 +62,7 @@ class Gateway:
         self._settings = settings
         self._hub = hub
         self._frames = frames.EventFrames(settings.timezone)
+        self._embedder = Embedder(connections, Dispatcher(connections.redis), Spool(settings))
         self._clients: dict[Client, Subscription] = {}
         self._watching = False
         self._lock = threading.Lock()
@@ -112,7 +116,7 @@ class Gateway:
     def _subscribed(self, client: Client, subscription: Subscription) -> Iterator[Feed]:
         """Let the client hear its events. Greet it inside: what happens after the greeting must not be missed."""
 
-        feed = Feed(self._connections, client, subscription, self._frames)
+        feed = Feed(self._connections, client, subscription, self._frames, self._embedder)
         try:
             self._hub.attach(subscription.session_id, feed.hear)
         except DatabaseUnavailable as error:

@@ -7,6 +7,7 @@ import secrets
 import socket
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,8 @@ CLOSING_SECONDS = 5.0
 STALLED_SECONDS = 30.0
 """How long one frame may take to leave."""
 KEEPALIVE_SECONDS = 60
+Frame = str | Callable[[], str]
+"""What goes out; one that takes long to write is written by the client's own writer."""
 ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -42,7 +45,7 @@ class Client:
     def __init__(self, ws: Server) -> None:
         self.id = f"client_{now_ms()}_{''.join(secrets.choice(ALPHABET) for _ in range(9))}"
         self._ws = ws
-        self._mailbox = Mailbox[str | Closing](WAITING_FRAMES, self._overflow)
+        self._mailbox = Mailbox[Frame | Closing](WAITING_FRAMES, self._overflow)
         self._sending_since: float | None = None
         self._deadline: threading.Timer | None = None
         _tune(ws.sock)
@@ -54,11 +57,11 @@ class Client:
         message: str | bytes | None = self._ws.receive(timeout)
         return message
 
-    def send(self, frame: str) -> None:
+    def send(self, frame: Frame) -> None:
         """Let this frame follow those that are waiting."""
         self._mailbox.put(frame)
 
-    def send_patiently(self, frame: str) -> bool:
+    def send_patiently(self, frame: Frame) -> bool:
         """The same, waiting while many are waiting; False when the client is gone."""
         return self._mailbox.put_patiently(frame)
 
@@ -107,11 +110,12 @@ class Client:
     def _write(self) -> None:
         try:
             while (item := self._mailbox.get()) is not None:
+                text = item() if callable(item) else item
                 self._sending_since = time.monotonic()
-                if isinstance(item, Closing):
-                    self._ws.close(item.code, item.reason)
+                if isinstance(text, Closing):
+                    self._ws.close(text.code, text.reason)
                     return
-                self._ws.send(item)
+                self._ws.send(text)
                 self._sending_since = None
         except (ConnectionClosed, OSError):
             self.cut()  # wakes the reader of its messages, who ends the conversation

@@ -11,10 +11,11 @@ import structlog
 
 from flashapi import bus, event_log, frames
 from flashapi.api.websocket_auth import Subscription
-from flashapi.api.websocket_client import Client
+from flashapi.api.websocket_client import Client, Frame
 from flashapi.bus import Recorded
 from flashapi.connections import Connections
 from flashapi.errors import DatabaseUnavailable
+from flashapi.media.embedding import Embedder
 
 log = structlog.get_logger()
 
@@ -29,12 +30,18 @@ class Feed:
     """What one client hears. `hear` is called by the hub, and never waits."""
 
     def __init__(
-        self, connections: Connections, client: Client, subscription: Subscription, written: frames.EventFrames
+        self,
+        connections: Connections,
+        client: Client,
+        subscription: Subscription,
+        written: frames.EventFrames,
+        embedder: Embedder,
     ) -> None:
         self._connections = connections
         self._client = client
         self._subscription = subscription
         self._written = written  # for the hub's thread alone
+        self._embedder = embedder
         self._live = False
         self._waiting: list[Recorded] = []
         self._overflowed = False
@@ -49,7 +56,7 @@ class Feed:
         with self._lock:
             if self._live:
                 if recorded.position not in self._sent:
-                    self._client.send(self._written.text(recorded))
+                    self._client.send(self._with_file(recorded) or self._written.text(recorded))
             elif len(self._waiting) < WAITING:
                 self._waiting.append(recorded)
             else:
@@ -124,4 +131,10 @@ class Feed:
         if len(self._sent) > REMEMBERED:
             self._sent.popitem(last=False)
         self._count += 1
-        self._client.send_patiently(frames.event(recorded, self._written.timezone))
+        self._client.send_patiently(self._with_file(recorded) or frames.event(recorded, self._written.timezone))
+
+    def _with_file(self, recorded: Recorded) -> Frame | None:
+        """The frame of an event that may have to carry a file, written when its turn comes; None for all others."""
+        if not self._embedder.concerns(recorded):
+            return None
+        return lambda: frames.event(self._embedder.embed(recorded), self._written.timezone)

@@ -19,8 +19,8 @@ FALLBACK_TYPE = "application/octet-stream"
 
 def media_of(message: dict[str, Any]) -> dict[str, Any] | None:
     """Type, size in bytes, SHA-256 (hex) and whatever else is known of a message's file; None if it has none."""
-    found = _file_in(message)
-    if found is None:
+    kind, found = file_in(message)
+    if not kind:
         return None
     media = {name: found[name] for name in _PLAIN if found.get(name) not in (None, "")}
     media.setdefault("mimetype", FALLBACK_TYPE)
@@ -31,10 +31,11 @@ def media_of(message: dict[str, Any]) -> dict[str, Any] | None:
     return media
 
 
-def _file_in(message: dict[str, Any]) -> dict[str, Any] | None:
+def file_in(message: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The part of a message that describes its file, also inside a wrapper, and that part's name; "" without a file."""
     for name, value in message.items():
         if name in FILES and isinstance(value, dict):
-            return value
+            return name, value
         if name in _WRAPPERS and isinstance(value, dict):
-            return _file_in(value.get("message", {}))
-    return None
+            return file_in(value.get("message", {}))
+    return "", {}

@@ -80,6 +80,7 @@ sessions = sa.Table(
     sa.Column("reject_calls_text", sa.Text),
     sa.Column("auto_reply", sa.Boolean, nullable=False, default=False),
     sa.Column("auto_reply_text", sa.Text),
+    sa.Column("media_base64", sa.Boolean, nullable=False, default=False),  # files inside events
     sa.Column("proxy", sa.String(500)),
     sa.Column("device_name", sa.String(50)),  # null: the installation's
     sa.Column("browser", sa.String(20)),

@@ -34,6 +34,11 @@ class OptionsSchema(Schema):
         validate=at_most(TEXT_LONGEST),
         metadata={"description": OTHER, "example": "Já vamos responder!"},
     )
+    media_base64 = Flag(
+        data_key="mediaBase64",
+        load_default=None,
+        metadata={"description": "Arquivos recebidos, até 16 MB, também em base64 dentro de message_received"},
+    )
     proxy = proxy_field()
     device_name = device_field()
     browser = browser_field()
@@ -66,6 +71,7 @@ class ConfigSchema(Schema):
     msg_rejectCalls = fields.String()
     resposta_automatica = fields.Boolean()
     mensagem_automatica = fields.String()
+    mediaBase64 = fields.Boolean()
     proxy = fields.String(allow_none=True, metadata={"description": "Sem a senha"})
     deviceName = fields.String()
     browser = fields.String()

@@ -111,6 +111,7 @@ def _current(backend: Backend, session_id: str) -> dict[str, Any]:
         "msg_rejectCalls": row.reject_calls_text or "",
         "resposta_automatica": bool(row.auto_reply),
         "mensagem_automatica": row.auto_reply_text or "",
+        "mediaBase64": bool(row.media_base64),
         "proxy": proxies.redacted(row.proxy),
         "deviceName": row.device_name or backend.settings.phone_client,
         "browser": row.browser or backend.settings.phone_name,

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flashapi.dispatch import Action
 from flashapi.errors import FlashAPIError, NotFound
+from flashapi.media import fetching
 from flashapi.media.facts import media_of
 from flashapi.media.kinds import Kind, true_type
 from flashapi.media.sources import Source, collect, name_of
@@ -16,8 +16,6 @@ from flashapi.services.backend import Backend, request_id
 from flashapi.services.sessions import Row
 
 NO_MEDIA = "Esta mensagem não tem arquivo"
-DOWNLOAD_SECONDS = 30.0
-SLOWEST_BYTES_PER_SECOND = 1_000_000
 
 
 def send_image(backend: Backend, session: Row, *, image: Source, caption: str, **sending: Any) -> dict[str, Any]:
@@ -109,19 +107,11 @@ def fetch(backend: Backend, session: Row, message_id: str) -> Received:
     file = _file_of(row)
     if file is None:
         raise NotFound(NO_MEDIA)
-    path = backend.spool.find_received(session.id, message_id)
-    if path is None:
+    if backend.spool.find_received(session.id, message_id) is None:
         outbox.require_ready(backend, session, queued=False)
-        name = backend.dispatcher.ask(
-            session.mode,
-            session.shard,
-            session.id,
-            Action.DOWNLOAD_MEDIA,
-            request_id=request_id(),
-            wait=DOWNLOAD_SECONDS + file.get("size", 0) / SLOWEST_BYTES_PER_SECOND,
-            message_id=message_id,
-        )
-        path = backend.spool.path(name)
+    path = fetching.fetch(
+        backend.dispatcher, backend.spool, session, message_id, file.get("size", 0), request_id()
+    )
     return Received(path, file["mimetype"], file.get("fileName"), file.get("sha256"))
 
 

@@ -215,6 +215,7 @@ def upgrade() -> None:
         sa.Column("reject_calls_text", sa.Text()),
         sa.Column("auto_reply", sa.Boolean(), nullable=False),
         sa.Column("auto_reply_text", sa.Text()),
+        sa.Column("media_base64", sa.Boolean(), nullable=False),
         sa.Column("proxy", sa.String(500)),
         sa.Column("device_name", sa.String(50)),
         sa.Column("browser", sa.String(20)),

@@ -14,7 +14,7 @@ import requests
 from tests.support import samples
 from tests.support.files import FileServer
 from tests.support.installation import Installation, Phone, Session
-from tests.support.listeners import SocketListener
+from tests.support.listeners import SocketListener, WebhookReceiver
 from tests.support.servers import wait_until
 
 
@@ -246,3 +246,22 @@ def test_a_large_file_both_ways(cast: Cast) -> None:
 def test_a_json_body_over_its_limit(cast: Cast) -> None:
     answer = cast.post("document", json={"to": cast.bob.number, "document": "A" * 12_000_000, "fileName": "a"})
     assert (answer.status_code, answer.json()["success"]) == (413, False)
+
+
+def test_files_inside_events_for_sessions_that_ask(cast: Cast) -> None:
+    content = samples.picture()
+    encoded = base64.b64encode(content).decode()
+    with WebhookReceiver() as webhook:
+        cast.session.api("PUT", "/api/config/webhook", {"webhookUrl": webhook.url, "status_webhook": True})
+        for wanted in (True, False):
+            changed = cast.session.api("PUT", "/api/config/config", {"mediaBase64": wanted})
+            assert changed["data"]["currentConfig"]["mediaBase64"] is wanted
+            sent = cast.bob.do("send", to=cast.alice.number, type="image", data=encoded, mimetype="image/jpeg")
+            data = cast.received(sent["id"])
+            told = webhook.wait_event("message_received", lambda data, id=sent["id"]: data["id"] == id)["data"]
+            for each in (data, told):
+                image = each["message"]["message"]["imageMessage"]
+                assert image.get("base64") == (encoded if wanted else None)
+                assert image.get("dataUrl") == (f"data:image/jpeg;base64,{encoded}" if wanted else None)
+        stored = cast.session.api("GET", f"/api/chat/messages/{sent['id']}")["data"]
+        assert "base64" not in str(stored)
