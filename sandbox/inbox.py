@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -64,7 +65,7 @@ class Inbox:
         connection.executescript(SCHEMA)
 
     def add(self, account: str, envelope: Envelope, content: Content, *, read: bool, message: bytes = b"") -> None:
-        """Show a message, and keep its plaintext; a placeholder of the same message goes away."""
+        """Show a message, with the moment in ms, and keep its plaintext; a placeholder of it goes away."""
         self.connection.execute(
             "DELETE FROM shown WHERE account = ? AND id = ? AND type = ?", (account, envelope.id, UNDECRYPTABLE)
         )
@@ -81,7 +82,7 @@ class Inbox:
                 envelope.sender_lid,
                 envelope.timestamp,
                 kind,
-                json.dumps(EMPTY | rest),
+                json.dumps(EMPTY | rest | {"shownAt": time.time_ns() // 1_000_000}),
                 message,
                 read,
             ),

@@ -150,6 +150,7 @@ InboxEntrySchema = Schema.from_dict(
         "quoted": fields.String(allow_none=True),
         "mentions": fields.List(fields.String()),
         "target": fields.String(allow_none=True),
+        "shownAt": fields.Integer(metadata={"description": "Quando apareceu no telefone, em milissegundos"}),
         "details": fields.Dict(metadata={"description": "O que é próprio do tipo"}),
     },
     name="InboxEntry",
