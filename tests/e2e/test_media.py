@@ -265,3 +265,15 @@ def test_files_inside_events_for_sessions_that_ask(cast: Cast) -> None:
                 assert image.get("dataUrl") == (f"data:image/jpeg;base64,{encoded}" if wanted else None)
         stored = cast.session.api("GET", f"/api/chat/messages/{sent['id']}")["data"]
         assert "base64" not in str(stored)
+
+
+@pytest.mark.parametrize(("failures", "status"), [(1, 200), (9, 502)])
+def test_an_upload_that_fails(cast: Cast, failures: int, status: int) -> None:
+    fault = {"numero": cast.alice.number, "kind": "media", "code": 503, "count": failures}
+    cast.installation.api("POST", "/api/sandbox/fault", fault)
+    encoded = base64.b64encode(samples.picture()).decode()
+    answer = cast.post("image", json={"to": cast.bob.number, "image": encoded})
+    assert answer.status_code == status, answer.text
+    cast.installation.api("DELETE", "/api/sandbox/fault")
+    again = cast.post("image", json={"to": cast.bob.number, "image": encoded})
+    assert again.status_code == 200, again.text
