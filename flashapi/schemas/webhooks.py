@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, pre_load, validate
+from marshmallow import Schema, ValidationError, fields, post_load, validate
 
 from flashapi.events import EventType
 from flashapi.models.events import DeliveryState, EndpointKind, Origin, PauseReason
@@ -63,10 +63,10 @@ class EndpointFields(Schema):
     description = Text(allow_none=True, validate=validate.Length(max=255, error="deve ter no máximo 255 caracteres"))
     enabled = Flag(metadata={"description": "Desligado, os eventos não são guardados para ele"})
 
-    @pre_load
-    def keep_nulls_out(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+    @post_load(pass_original=True)
+    def take_nulls(self, data: dict[str, Any], original: dict[str, Any], **_: Any) -> dict[str, Any]:
         """Null takes a filter, the headers or the description away; elsewhere it means that nothing was given."""
-        return {name: value for name, value in data.items() if value is not None or name in NULLABLE}
+        return {**data, **{name: None for name in NULLABLE if name in original and original[name] is None}}
 
 
 NULLABLE = ("events", "headers", "description")

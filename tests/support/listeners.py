@@ -65,12 +65,21 @@ class WebhookReceiver:
 class SocketListener:
     """A WebSocket client of the message form, authenticated, keeping every frame."""
 
-    def __init__(self, base: str, secret: str, *, mode: str = "client", events: list[str] | None = None) -> None:
+    def __init__(
+        self,
+        base: str,
+        secret: str,
+        *,
+        mode: str = "client",
+        events: list[str] | None = None,
+        last_event_id: str | None = None,
+    ) -> None:
         self.frames: list[dict[str, Any]] = []
         self.socket = websocket.create_connection("ws" + base.removeprefix("http") + "/", timeout=30)
         self.thread = threading.Thread(target=self._read)
         self.thread.start()
-        self.socket.send(json.dumps({"type": "auth", "secret": secret, "modo": mode, "events": events or []}))
+        auth = {"type": "auth", "secret": secret, "modo": mode, "events": events or [], "lastEventId": last_event_id}
+        self.socket.send(json.dumps(auth))
         wait_until(lambda: self.of_type("auth_success") or self.of_type("error"), "the WebSocket is authenticated")
         assert not self.of_type("error"), self.of_type("error")
 
