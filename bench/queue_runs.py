@@ -65,6 +65,7 @@ def crashes(kind: str, policy: str, lose_redis: bool = False) -> Figures:
         def disturb() -> None:
             nonlocal kills
             kills += 1
+            wait_until(lambda: running.pids("workers sessions"), "there is a session worker")
             running.kill("workers sessions")
             if lose_redis and kills == 6:
                 empty_and_restart_redis(running)

@@ -15,7 +15,7 @@ from flashapi.errors import SessionNotConnected
 from flashapi.models.sessions import Reason, State, Wanted
 from flashapi.removal import remove_rows
 from flashapi.settings import Settings
-from workers import reactions
+from workers import outbox_restrictions, reactions
 from workers.actions import directory
 from workers.clients import Client
 from workers.inbound import persistently
@@ -109,6 +109,9 @@ class LiveSession:
         columns = dict(NO_CODES)
         if ending.unlinked:
             self.paired = columns["paired"] = False
+        if ending.banned_seconds:
+            code, lasts = f"temporary_ban_{ending.banned_as}", ending.banned_seconds * 1_000
+            persistently(lambda: outbox_restrictions.restrict(self._tools.connections, self.session_id, code, lasts))
         self._ended_generation = login.generation
         self.report.settled(login.generation, Wanted.STOPPED)
         self.report.disconnected(State.DISCONNECTED, ending.reason, **columns)

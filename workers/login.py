@@ -4,7 +4,7 @@ It hands what the client tells to its session in order: everything goes through 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Protocol
 
@@ -54,6 +54,9 @@ class Ending:
     reason: Reason
     again: bool = False
     unlinked: bool = False
+    banned_as: int = 0
+    """WhatsApp's code of a temporary ban."""
+    banned_seconds: int = 0
 
 
 _FATAL: dict[int, Ending] = {
@@ -153,6 +156,9 @@ class Login:
             if self.phase is Phase.CONNECTED:
                 self.phase = Phase.RECONNECTING
                 self._hooks.lost(self)
+        elif code == CODES[wire.TemporaryBan]:
+            ban = wire.TemporaryBan.FromString(raw)
+            self.end(replace(_FATAL[code], banned_as=ban.Code, banned_seconds=ban.Expire))
         elif code in _FATAL:
             self.end(_FATAL[code])
         elif code == CODES[wire.ConnectFailure]:

@@ -16,8 +16,8 @@ log = structlog.get_logger()
 
 BACKOFF_SECONDS = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
 """The pause before each restart in a row; the last one goes on."""
-STABLE_SECONDS = 60.0
-"""A process that has lived so long starts over with the first pause."""
+STABLE_SECONDS = 5.0
+"""A process that has lived so long starts over with the first pause: it has worked, and is wanted back at once."""
 
 
 class Stage(IntEnum):

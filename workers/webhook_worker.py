@@ -20,7 +20,7 @@ from flashapi.connections import Connections
 from flashapi.errors import DatabaseUnavailable
 from flashapi.outgoing import Fetcher
 from flashapi.settings import Settings
-from workers import retention, webhook_rows
+from workers import outbox_retention, retention, webhook_rows
 from workers.webhook_attempts import Deliverer, Patience
 from workers.webhook_lines import Lines
 from workers.webhook_rows import Lane
@@ -98,6 +98,7 @@ class WebhookWorker:
             more = retention.trim(
                 self._connections, self._settings.event_retention, self._settings.event_retention_days
             )
+            more |= outbox_retention.trim(self._connections, self._settings.outbox_retention_days)
         except DatabaseUnavailable:
             return TRIM_SECONDS
         return BETWEEN_BATCHES_SECONDS if more else TRIM_SECONDS
