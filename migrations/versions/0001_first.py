@@ -25,6 +25,19 @@ OPTIONS: dict[str, Any] = {
 def upgrade() -> None:
     """Create the tables."""
     op.create_table(
+        "attempts",
+        sa.Column("id", ROW_ID, autoincrement=True, nullable=False),
+        sa.Column("delivery_id", ROW_ID, nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("duration_ms", sa.Integer(), nullable=False),
+        sa.Column("status_code", sa.Integer()),
+        sa.Column("error", sa.String(500)),
+        sa.Column("response", sa.String(500)),
+        sa.PrimaryKeyConstraint("id", name="pk_attempts"),
+        **OPTIONS,
+    )
+    op.create_index("ix_attempts_delivery_id", "attempts", ["delivery_id"])
+    op.create_table(
         "calls",
         sa.Column("id", ROW_ID, autoincrement=True, nullable=False),
         sa.Column("session_id", sa.String(36), nullable=False),
@@ -62,8 +75,13 @@ def upgrade() -> None:
         sa.Column("id", ROW_ID, autoincrement=True, nullable=False),
         sa.Column("endpoint_id", ROW_ID, nullable=False),
         sa.Column("position", ROW_ID, nullable=False),
+        sa.Column("session_id", sa.String(36), nullable=False),
+        sa.Column("event", sa.String(40), nullable=False),
+        sa.Column("origin", sa.String(8), nullable=False),
         sa.Column("state", sa.String(12), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("failing_since", sa.BigInteger()),
+        sa.Column("moved_at", sa.BigInteger()),
         sa.Column("next_at", sa.BigInteger(), nullable=False),
         sa.Column("status_code", sa.Integer()),
         sa.Column("error", sa.String(500)),
@@ -72,20 +90,35 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_deliveries"),
         **OPTIONS,
     )
+    op.create_index("ix_deliveries_endpoint_id_id", "deliveries", ["endpoint_id", "id"])
+    op.create_index("ix_deliveries_position", "deliveries", ["position"])
     op.create_index("ix_deliveries_state_endpoint_id_id", "deliveries", ["state", "endpoint_id", "id"])
     op.create_table(
         "endpoints",
         sa.Column("id", ROW_ID, autoincrement=True, nullable=False),
         sa.Column("session_id", sa.String(36), nullable=False),
+        sa.Column("kind", sa.String(8), nullable=False),
+        sa.Column("slot", sa.String(50)),
         sa.Column("url", sa.String(2048), nullable=False),
         sa.Column("events", sa.JSON()),
+        sa.Column("headers", sa.JSON()),
+        sa.Column("description", sa.String(255)),
         sa.Column("enabled", sa.Boolean(), nullable=False),
+        sa.Column("paused_at", sa.BigInteger()),
+        sa.Column("pause_reason", sa.String(12)),
+        sa.Column("secret", sa.Text()),
+        sa.Column("previous_secret", sa.Text()),
+        sa.Column("previous_until", sa.BigInteger()),
+        sa.Column("failing_since", sa.BigInteger()),
+        sa.Column("last_success_at", sa.BigInteger()),
+        sa.Column("removed_at", sa.BigInteger()),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("updated_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_endpoints"),
-        sa.UniqueConstraint("session_id", name="uq_endpoints_session_id"),
+        sa.UniqueConstraint("slot", name="uq_endpoints_slot"),
         **OPTIONS,
     )
+    op.create_index("ix_endpoints_session_id", "endpoints", ["session_id"])
     op.create_table(
         "events",
         sa.Column("position", ROW_ID, autoincrement=True, nullable=False),
@@ -149,14 +182,15 @@ def upgrade() -> None:
         sa.Column("id", ROW_ID, autoincrement=True, nullable=False),
         sa.Column("session_id", sa.String(36), nullable=False),
         sa.Column("action", sa.String(32), nullable=False),
+        sa.Column("recipient", sa.String(128), nullable=False),
         sa.Column("payload", LONG_TEXT, nullable=False),
         sa.Column("direct", sa.Boolean(), nullable=False),
+        sa.Column("rank", sa.Integer(), nullable=False),
         sa.Column("expires_at", sa.BigInteger()),
-        sa.Column("delay_ms", sa.Integer(), nullable=False),
-        sa.Column("gap_ms", sa.Integer(), nullable=False),
-        sa.Column("priority", sa.Integer(), nullable=False),
         sa.Column("due_at", sa.BigInteger(), nullable=False),
+        sa.Column("delay_ms", sa.Integer(), nullable=False),
         sa.Column("state", sa.String(12), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("epoch", sa.BigInteger(), nullable=False),
         sa.Column("request_id", sa.String(64)),
         sa.Column("chat", sa.String(128)),
@@ -169,10 +203,42 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_outbox"),
         **OPTIONS,
     )
+    op.create_index("ix_outbox_finished_at", "outbox", ["finished_at"])
+    op.create_index("ix_outbox_session_id_id", "outbox", ["session_id", "id"])
     op.create_index("ix_outbox_session_id_message_id", "outbox", ["session_id", "message_id"])
-    op.create_index(
-        "ix_outbox_session_id_state_direct_priority_id", "outbox", ["session_id", "state", "direct", "priority", "id"]
+    op.create_index("ix_outbox_session_id_sending_at", "outbox", ["session_id", "sending_at"])
+    op.create_index("ix_outbox_session_id_state_due_at", "outbox", ["session_id", "state", "due_at"])
+    op.create_index("ix_outbox_session_id_state_id", "outbox", ["session_id", "state", "id"])
+    op.create_index("ix_outbox_session_id_state_rank_id", "outbox", ["session_id", "state", "rank", "id"])
+    op.create_table(
+        "queues",
+        sa.Column("session_id", sa.String(36), nullable=False),
+        sa.Column("queued", sa.Integer(), nullable=False),
+        sa.Column("scheduled", sa.Integer(), nullable=False),
+        sa.Column("sending", sa.Integer(), nullable=False),
+        sa.Column("uncertain", sa.Integer(), nullable=False),
+        sa.Column("delay_ms", sa.BigInteger(), nullable=False),
+        sa.Column("paused", sa.Boolean(), nullable=False),
+        sa.Column("settings", LONG_TEXT),
+        sa.Column("restricted_until", sa.BigInteger()),
+        sa.Column("restriction_code", sa.String(40)),
+        sa.Column("restrictions", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("session_id", name="pk_queues"),
+        **OPTIONS,
     )
+    op.create_table(
+        "idempotency_keys",
+        sa.Column("session_id", sa.String(36), nullable=False),
+        sa.Column("route", sa.String(100), nullable=False),
+        sa.Column("key", sa.String(255), nullable=False),
+        sa.Column("request_hash", sa.String(64), nullable=False),
+        sa.Column("row_id", ROW_ID),
+        sa.Column("answer", LONG_TEXT),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("session_id", "route", "key", name="pk_idempotency_keys"),
+        **OPTIONS,
+    )
+    op.create_index("ix_idempotency_keys_created_at", "idempotency_keys", ["created_at"])
     op.create_table(
         "poll_votes",
         sa.Column("id", ROW_ID, autoincrement=True, nullable=False),
@@ -231,6 +297,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop the tables."""
-    tables = ("sessions", "poll_votes", "outbox", "numbers", "messages", "installation", "events", "endpoints")
-    for table in (*tables, "deliveries", "chats", "calls"):
+    tables = ("sessions", "poll_votes", "queues", "outbox", "numbers", "messages", "installation", "events", "endpoints")
+    for table in (*tables, "idempotency_keys", "deliveries", "chats", "calls", "attempts"):
         op.drop_table(table)
