@@ -90,7 +90,8 @@ def test_only_the_events_asked_for_are_replayed(serve: Serve, sqlite: Connection
     base = serve()
     told = [happen(sqlite, alice) for _ in range(2)]
     with listen(base, alice, told[0].id, "message_received") as socket:
-        assert wait_until(lambda: socket.of_type("replayed"), "the replay is over") == [{"type": "replayed", "count": 0}]
+        over = wait_until(lambda: socket.of_type("replayed"), "the replay is over")
+    assert over == [{"type": "replayed", "count": 0}]
 
 
 def test_the_header_form_replays_too(serve: Serve, sqlite: Connections, alice: Session) -> None:
