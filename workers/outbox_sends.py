@@ -39,8 +39,10 @@ from workers.send_errors import Left, judge
 
 log = structlog.get_logger()
 
-CLAIMED_AHEAD_SECONDS = 0.03
-"""A row is claimed so long before its moment: writing it down takes a varying time, and must not make it late."""
+CLAIM_SECONDS_AT_MOST = 0.03
+"""A row is claimed shortly before its moment, by as much as that has taken lately: it must not make the row late, and
+a row that is claimed is in doubt if the process dies."""
+FORGETTING = 0.9
 NEAR_SECONDS = 2.0
 PAUSE_SECONDS = 1.0
 """After a send that the connection did not take."""
@@ -93,6 +95,7 @@ class Sender:
         self._files = files
         self._pace = pace
         self._ready: _Prepared | None = None  # made while its moment was waited for
+        self._claim_seconds = CLAIM_SECONDS_AT_MOST / 3
 
     def send(self, row: rows.Row, queue: rows.Queue, moment: float, wait: Wait) -> None:
         """Send it at its moment, or leave it queued: there is something else to do first, or it isn't ours any more.
@@ -112,12 +115,12 @@ class Sender:
                 self._pace.put_off(row, moment)
                 return
         typing = min(row.delay_ms, TYPING_AT_MOST_MS) / 1_000
-        if not row.direct and not wait(moment - (0.0 if typing else CLAIMED_AHEAD_SECONDS), True):
+        if not row.direct and not wait(moment - (0.0 if typing else self._claim_seconds), True):
             return
         if typing:
             moment = max(moment, time.monotonic()) + typing
             self._present(ready, ChatPresence.CHAT_PRESENCE_COMPOSING, row)
-            if not wait(moment - CLAIMED_AHEAD_SECONDS, False):
+            if not wait(moment - self._claim_seconds, False):
                 return
         try:
             self._claim_and_send(row, queue, ready, moment)
@@ -141,9 +144,11 @@ class Sender:
 
     def _claim_and_send(self, row: rows.Row, queue: rows.Queue, ready: _Prepared, moment: float) -> None:
         self._ready = None
+        claimed_at, began = now_ms(), time.monotonic()
         if not (self._session.may_act() and rows.claim(self._connections, row, self._session.epoch, ready.chat)):
             return  # cancelled meanwhile, or no longer ours
-        claimed_at = now_ms()
+        took = time.monotonic() - began
+        self._claim_seconds = min(CLAIM_SECONDS_AT_MOST, max(took, FORGETTING * self._claim_seconds))
         if (left := moment - time.monotonic()) > 0:
             time.sleep(left)
         self._pace.began(row, queue, max(moment, time.monotonic()))

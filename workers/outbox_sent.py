@@ -87,11 +87,12 @@ def mark_sent(
 def settle_by_receipt(
     connection: sa.Connection, early: EarlyReceipts, session_id: str, message_id: str, chat: str, moment_ms: int
 ) -> list[bus.Recorded]:
-    """A receipt for an id that nobody here has stored: the oldest send to that chat in doubt has left, then (D4).
+    """A receipt for an id that nobody here has stored: a send to that chat which is in doubt has left, then (D4).
 
-    While another send to the chat is in flight the receipt may be its own: it is remembered until that is known.
+    Of several it is the last that had begun by the receipt's time: phones tell at once that something has come. While
+    another send to the chat is in flight the receipt may be its own: it is remembered until that is known.
     """
-    if not message_id.startswith(OUR_IDS):
+    if not message_id.startswith(OUR_IDS) or _is_settled(connection, session_id, message_id):
         return []
     in_chat = [outbox.c.session_id == session_id, outbox.c.chat == chat]
     # The receipt counts whole seconds.
@@ -113,6 +114,7 @@ def settle_by_receipt(
         [SendState.UNCERTAIN, SendState.QUEUED],
         SendState.SENT,
         at_most=1,
+        first=outbox.c.sending_at.desc(),
         message_id=message_id,
         message_timestamp=moment_ms // 1_000,
         error=None,
@@ -126,6 +128,12 @@ def settle_put_aside(connections: Connections, early: EarlyReceipts, session_ids
         with outbox_states.changing(connections) as (connection, changes):
             bus.take_turn(connection, session_id)
             changes.recorded += settle_by_receipt(connection, early, session_id, message_id, chat, moment_ms)
+
+
+def _is_settled(connection: sa.Connection, session_id: str, message_id: str) -> bool:
+    """Whether an earlier receipt has told of this message: read comes after delivered."""
+    known = sa.select(outbox.c.id).where(outbox.c.session_id == session_id, outbox.c.message_id == message_id)
+    return connection.execute(known).first() is not None
 
 
 def own_name(connection: sa.Connection, session_id: str) -> str:

@@ -4,12 +4,14 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, post_load, validates_schema
 
+from flashapi.models.base import now_ms
 from flashapi.schemas.fields import Flag, Recipient, Sentence, Text, TextList, Whole
 from flashapi.schemas.moments import Moment
 from flashapi.schemas.recipients import mentioned
 
 DIRECT_DELAY_MS = 60_000
 QUEUED_DELAY_MS = 24 * 60 * 60 * 1000
+FARTHEST_MS = 366 * 24 * 60 * 60 * 1000
 MESSAGE_ID_LONGEST = 128
 EVERYONE = "all"
 EXAMPLE_MESSAGE_ID = "3EB0C431C26A1D1F4E2B"
@@ -43,6 +45,11 @@ def _id_length(value: str) -> None:
         raise ValidationError(f"deve ter no máximo {MESSAGE_ID_LONGEST} caracteres")
 
 
+def _within_a_year(moment_ms: int) -> None:
+    if moment_ms > now_ms() + FARTHEST_MS:
+        raise ValidationError("deve estar a no máximo um ano")
+
+
 class TimedSchema(Schema):
     """When a send goes out."""
 
@@ -59,6 +66,7 @@ class TimedSchema(Schema):
     send_at = Moment(
         data_key="sendAt",
         load_default=None,
+        validate=_within_a_year,
         metadata={
             "description": "Quando enviar, até um ano à frente; implica useQueue. No passado: assim que possível",
             "example": "2026-12-24T18:00:00-03:00",

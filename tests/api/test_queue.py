@@ -1,0 +1,241 @@
+"""The queue's routes: schedule, bulk, rows, settings, Idempotency-Key; as far as rows go, without a worker."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from flashapi import outbox_states
+from flashapi.app import create_app
+from flashapi.connections import Connections
+from flashapi.errors import NotRegistered
+from flashapi.models.base import now_ms
+from flashapi.models.outbox import SendState, idempotency_keys, outbox
+from flashapi.settings import Settings
+from tests.api.conftest import Caller, Owner, own_session
+
+PATH = "/api/chat/send-text"
+BODY = {"to": "5599999999999", "text": "oi", "linkPreview": False, "useQueue": True}
+
+
+@pytest.fixture
+def alice(database: Settings, connections: Connections) -> Iterator[Owner]:
+    """Alice's session, linked to a phone and not connected, on this database."""
+    root = Caller(create_app(database).test_client(), database.global_api_key)
+    owner = own_session(root, "alice-vendas")
+    with connections.transaction() as connection:
+        connection.execute(sa.text("UPDATE sessions SET paired = 1"))
+    yield owner
+
+
+def queue(owner: Owner, **fields: Any) -> Any:
+    return owner.post(PATH, json=BODY | fields)
+
+
+def rows(connections: Connections) -> list[Any]:
+    with connections.reading() as connection:
+        return list(connection.execute(sa.select(outbox).order_by(outbox.c.id)))
+
+
+def move(connections: Connections, owner: Owner, row_id: str, to: SendState, **values: Any) -> None:
+    """What the runner would do to a waiting row."""
+    with outbox_states.changing(connections) as (connection, changes):
+        assert outbox_states.move(
+            connection, changes, owner.id, [outbox.c.id == int(row_id)], [SendState.QUEUED], to, **values
+        )
+
+
+def in_hours(hours: float) -> str:
+    return (datetime.now(UTC) + timedelta(hours=hours)).isoformat()
+
+
+def test_a_send_for_later_waits_apart(alice: Owner, connections: Connections) -> None:
+    answer = queue(alice, useQueue=False, sendAt=in_hours(2)).json
+    assert answer["message"] == "Mensagem adicionada à fila"
+    assert answer["data"]["estimatedDelay"] == pytest.approx(7_200_000, abs=5_000)
+    assert queue(alice, sendAt=in_hours(-2)).json["data"]["queuePosition"] == 0
+    assert [row.state for row in rows(connections)] == ["scheduled", "queued"]
+    status = alice.get("/api/chat/queue/status").json["data"]
+    assert (status["queueLength"], status["scheduled"]) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    "moment", ["amanhã", "2026-12-24", "2026-12-24T18:00:00", in_hours(24 * 400)], ids=["word", "day", "zone", "far"]
+)
+def test_a_moment_needs_an_offset_and_a_year_is_enough(alice: Owner, moment: str) -> None:
+    answer = queue(alice, sendAt=moment)
+    assert answer.status_code == 400
+    assert answer.json["message"].startswith("sendAt deve")
+
+
+def test_bulk_is_all_or_nothing(alice: Owner, connections: Connections) -> None:
+    good = {"type": "text", "to": "5599999999999", "text": "oi", "delay": 300}
+    place = {"type": "location", "to": "5599999999999", "latitude": 1, "longitude": 2, "sendAt": in_hours(1)}
+    for bad, message in (
+        ({"type": "text", "to": "5599999999999"}, "messages[2].to e text são obrigatórios"),
+        ({"type": "text", "to": "abc", "text": "oi"}, "messages[2].to deve ser um número de telefone"),
+        ({"type": "carta"}, "messages[2].type deve ser um de: text"),
+        ({**good, "quoted": "NINGUEM"}, "messages[2]: quoted: mensagem NINGUEM não encontrada"),
+        ({**good, "mentionAll": True}, "messages[2]: mentionAll só vale para grupos"),
+    ):
+        answer = alice.post("/api/chat/send-bulk", json={"messages": [good, place, bad]})
+        assert answer.status_code == 400 and answer.json["message"].startswith(message), answer.json
+    assert rows(connections) == []
+    answer = alice.post("/api/chat/send-bulk", json={"messages": [good, place, good]}).json["data"]
+    assert answer["accepted"] == 3
+    assert [one["queuePosition"] for one in answer["messages"]] == [0, 1, 1]
+    assert [(row.action, row.state, row.delay_ms) for row in rows(connections)] == [
+        ("send_text", "queued", 300), ("send_location", "scheduled", 0), ("send_text", "queued", 300),
+    ]  # fmt: skip
+
+
+def test_bulk_has_its_bounds(alice: Owner) -> None:
+    for messages in ([], [{"type": "text"}] * 1_001, "oi", None):
+        answer = alice.post("/api/chat/send-bulk", json={"messages": messages})
+        assert answer.status_code == 400 and answer.json["message"].startswith("messages "), answer.json
+
+
+def test_a_full_queue_takes_no_more(database: Settings, connections: Connections) -> None:
+    from dataclasses import replace
+
+    root = Caller(create_app(replace(database, queue_limit=3)).test_client(), database.global_api_key)
+    alice = own_session(root, "alice-vendas")
+    with connections.transaction() as connection:
+        connection.execute(sa.text("UPDATE sessions SET paired = 1"))
+    two = {"messages": [{"type": "text", "to": "5599999999999", "text": "oi"}] * 2}
+    assert alice.post("/api/chat/send-bulk", json=two).status_code == 200
+    refused = alice.post("/api/chat/send-bulk", json=two)
+    assert (refused.status_code, refused.headers["Retry-After"]) == (429, "60")
+    assert queue(alice).status_code == 200
+    assert queue(alice).status_code == 429
+    assert len(rows(connections)) == 3
+    assert alice.get("/api/chat/queue/status").json["data"]["queueLength"] == 3
+
+
+def test_rows_are_listed_by_pages_and_states(alice: Owner, connections: Connections) -> None:
+    ids = [queue(alice, text=f"texto {number}").json["data"]["id"] for number in range(5)]
+    move(connections, alice, ids[0], SendState.FAILED, error=outbox_states.wire(NotRegistered()))
+    first = alice.get("/api/chat/queue?limit=3").json["data"]
+    assert [send["id"] for send in first["sends"]] == ids[:1:-1]
+    second = alice.get(f"/api/chat/queue?limit=3&before={first['next']}").json["data"]
+    assert [send["id"] for send in second["sends"]] == [ids[1], ids[0]] and second["next"] is None
+    (failed,) = alice.get("/api/chat/queue?state=failed").json["data"]["sends"]
+    assert failed["error"] == {"code": "not_registered", "message": NotRegistered.default}
+    assert alice.get("/api/chat/queue?state=perdido").status_code == 400
+
+
+def test_a_row_is_cancelled_and_retried(alice: Owner, connections: Connections) -> None:
+    row = queue(alice).json["data"]["id"]
+    path = f"/api/chat/queue/{row}"
+    assert alice.post(f"{path}/retry").status_code == 409  # it waits
+    assert alice.delete(path).json["data"]["state"] == "cancelled"
+    assert alice.delete(path).status_code == 409
+    assert alice.post(f"{path}/retry").json["data"]["state"] == "queued"
+    assert alice.get(path).json["data"]["finishedAt"] is None
+    move(connections, alice, row, SendState.UNCERTAIN)
+    assert alice.get("/api/chat/queue/status").json["data"]["uncertain"] == 1
+    assert alice.post(f"{path}/retry").json["data"]["state"] == "queued"
+    move(connections, alice, row, SendState.SENT)
+    assert alice.post(f"{path}/retry").status_code == 409
+    assert alice.get("/api/chat/queue/999999").status_code == 404
+
+
+def test_another_sessions_rows_are_not_there(alice: Owner, connections: Connections) -> None:
+    row = queue(alice).json["data"]["id"]
+    bob = own_session(Caller(alice.client, "chave-global-de-teste"), "bob-suporte")
+    assert bob.get(f"/api/chat/queue/{row}").status_code == 404
+    assert bob.delete(f"/api/chat/queue/{row}").status_code == 404
+    assert bob.get("/api/chat/queue").json["data"]["sends"] == []
+
+
+def test_settings_change_in_part(alice: Owner) -> None:
+    shown = alice.get("/api/config/queue").json["data"]
+    assert shown["gap"] == 1_000 and shown["policy"] == "hold" and shown["pacing"]["perMinute"] is None
+    alice.put("/api/config/queue", json={"gap": [500, 900], "pacing": {"perMinute": 5}})
+    changed = alice.put("/api/config/queue", json={"policy": "resend"}).json["data"]
+    assert (changed["gap"], changed["policy"], changed["pacing"]["perMinute"]) == ([500, 900], "resend", 5)
+    assert alice.put("/api/config/queue", json={"pacing": None}).json["data"]["pacing"]["perMinute"] is None
+    for bad in (
+        {"gap": [2, 1]}, {"gap": "muito"}, {"gap": -1}, {"policy": "talvez"}, {"pacing": {"perMinute": 0}},
+        {"pacing": {"quietHours": {"from": "25:00", "to": "08:00"}}},
+    ):  # fmt: skip
+        assert alice.put("/api/config/queue", json=bad).status_code == 400, bad
+
+
+def keyed(owner: Owner, key: str = "pedido-1", **fields: Any) -> Any:
+    return owner.post(PATH, json=BODY | fields, headers={"Idempotency-Key": key})
+
+
+def test_a_key_is_answered_once_and_for_all(alice: Owner, connections: Connections) -> None:
+    first = keyed(alice)
+    assert keyed(alice).json == first.json
+    spaced = alice.post(
+        PATH, data='{ "useQueue": true, "linkPreview": false, "text": "oi", "to": "5599999999999" }',
+        headers={"Idempotency-Key": "pedido-1", "Content-Type": "application/json"},
+    )  # fmt: skip
+    assert spaced.json == first.json
+    assert len(rows(connections)) == 1
+    other = keyed(alice, text="outro")
+    assert other.status_code == 400 and "Idempotency-Key" in other.json["message"]
+    assert keyed(alice, key="pedido-2").json["data"]["id"] != first.json["data"]["id"]
+    bulk = {"messages": [{"type": "text", "to": "5599999999999", "text": "oi"}] * 2}
+    answers = [
+        alice.post("/api/chat/send-bulk", json=bulk, headers={"Idempotency-Key": "pedido-1"}).json for _ in range(2)
+    ]
+    assert answers[0] == answers[1] and len(rows(connections)) == 4
+
+
+def test_a_key_is_forgotten_after_a_day(alice: Owner, connections: Connections) -> None:
+    keyed(alice)
+    with connections.transaction() as connection:
+        connection.execute(idempotency_keys.update().values(created_at=now_ms() - 24 * 3_600_000 - 1))
+    assert keyed(alice, text="outro").status_code == 200
+    assert len(rows(connections)) == 2
+
+
+def test_one_key_from_many_at_once_is_one_row(alice: Owner, connections: Connections) -> None:
+    app = alice.client.application
+
+    def call(_: int) -> Any:
+        return app.test_client().post(
+            PATH, json=BODY, headers={"apikey": alice.key or "", "Idempotency-Key": "pedido-1"}
+        )
+
+    with ThreadPoolExecutor(10) as pool:
+        answers = list(pool.map(call, range(20)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.json["data"]["id"] for answer in answers}) == 1
+    assert len(rows(connections)) == 1
+
+
+def test_an_uncertain_send_is_not_made_again_by_its_key(alice: Owner, connections: Connections) -> None:
+    """Also while the session is not connected: the answer is known."""
+    with connections.transaction() as connection:
+        values = {"action": "send_text", "recipient": "5599999999999", "payload": {}, "direct": True}
+        changes = outbox_states.Changes()
+        (row,) = outbox_states.accept(connection, changes, alice.id, [outbox_states.NewSend(**values)])  # type: ignore[arg-type]
+    keyed(alice, useQueue=False)  # refused: not connected; it leaves the hash of this body
+    body = BODY | {"useQueue": False}
+    with connections.transaction() as connection:
+        assert connection.execute(sa.select(idempotency_keys)).all() == []
+        connection.execute(
+            idempotency_keys.insert(),
+            {
+                "session_id": alice.id, "route": f"POST {PATH}", "key": "pedido-1", "request_hash": _hash(body),
+                "row_id": row, "created_at": now_ms(),
+            },
+        )  # fmt: skip
+    move(connections, alice, str(row), SendState.UNCERTAIN)
+    answer = keyed(alice, useQueue=False)
+    assert (answer.status_code, answer.json["reference"]) == (504, str(row))
+    assert len(rows(connections)) == 1
+
+
+def _hash(body: dict[str, Any]) -> str:
+    import hashlib
+    import json
+
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
