@@ -4,7 +4,9 @@ from tests.support.installation import Installation
 from tests.support.listeners import SocketListener
 
 
-def test_messages_missed_while_the_connection_was_down_are_marked_and_told_once(installation: Installation, name: str) -> None:
+def test_messages_missed_while_the_connection_was_down_are_marked_and_told_once(
+    installation: Installation, name: str
+) -> None:
     alice, bob = installation.phone("5511930000001"), installation.phone("5511930000002")
     session = installation.paired(name, alice)
     with SocketListener(installation.base, session.key, events=["message_received"]) as socket:
