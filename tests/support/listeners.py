@@ -76,6 +76,7 @@ class SocketListener:
     ) -> None:
         self.frames: list[dict[str, Any]] = []
         self.socket = websocket.create_connection("ws" + base.removeprefix("http") + "/", timeout=30)
+        self.socket.settimeout(None)  # a test may listen for long before anything happens
         self.thread = threading.Thread(target=self._read)
         self.thread.start()
         auth = {"type": "auth", "secret": secret, "modo": mode, "events": events or [], "lastEventId": last_event_id}
