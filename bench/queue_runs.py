@@ -3,9 +3,6 @@
 `python -m bench.queue_runs [run ...]` for some of the runs only; those of the others stay in the page as they were.
 """
 
-import json
-import os
-import platform
 import statistics
 import sys
 import time
@@ -17,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.measure import fresh_installation
+from bench.page import Figures, keep
 from tests.support.databases import KINDS, database_of, url_of
 from tests.support.installation import Installation, Session
 from tests.support.listeners import SocketListener
@@ -34,15 +32,12 @@ from tests.support.queueing import (
 from tests.support.servers import wait_until
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "queue-runs.md"
-FIGURES = PAGE.with_suffix(".json")
 SESSIONS, EACH = 10, 100
 KILL_EVERY_SECONDS = 8.0
 GAP_MS = 1_200
 SENDERS, TIMED_EACH = 20, 25
 STUFFED = 100_000
 CALLERS = 50
-
-Figures = dict[str, str]
 
 
 @contextmanager
@@ -297,36 +292,14 @@ RUNS: dict[str, tuple[str, Callable[[str], Figures]]] = {
 }
 
 
-def write_page(figures: dict[str, dict[str, Figures]]) -> None:
-    """The page, from all figures known."""
-    parts = [
-        "# The send queue, run by run",
-        "Written by `python -m bench.queue_runs`; not by hand. Everything runs on one machine: the processes of the "
-        f"installation, the simulated network with its phones, and the database ({os.cpu_count()} cores, "
-        f"{platform.machine()}).",
-    ]
-    for name, (title, _) in RUNS.items():
-        found = figures.get(name, {})
-        if not found:
-            continue
-        rows = list(next(iter(found.values())))
-        lines = [f"| | {' | '.join(found)} |", "|---|" + "---|" * len(found)]
-        lines += [f"| {row} | {' | '.join(each.get(row, '') for each in found.values())} |" for row in rows]
-        parts += [f"## {title}", "\n".join(lines)]
-    PAGE.parent.mkdir(exist_ok=True)
-    PAGE.write_text("\n\n".join(parts) + "\n")
-
-
 def main(names: Sequence[str] = ()) -> None:
     """Make the runs, one after the other, and keep the page up with each."""
-    figures: dict[str, dict[str, Figures]] = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
+    titles = {name: title for name, (title, _) in RUNS.items()}
     for name in names or RUNS:
         for kind in KINDS:
             found = RUNS[name][1](kind)
             print(f"{name} on {kind}: {found}", flush=True)
-            figures.setdefault(name, {})[kind] = found
-            FIGURES.write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n")
-            write_page(figures)
+            keep(PAGE, "The send queue, run by run", titles, name, kind, found)
 
 
 if __name__ == "__main__":
