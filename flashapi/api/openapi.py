@@ -7,6 +7,7 @@ from flask import Flask
 
 from flashapi.schemas.envelope import ErrorSchema, UnknownOutcomeSchema
 from flashapi.schemas.health import NotReadySchema
+from flashapi.schemas.queue import SendConflictSchema
 from flashapi.settings import Settings
 
 VERSION = "0.1.0"
@@ -14,7 +15,9 @@ DESCRIPTION = """API REST para várias sessões do WhatsApp.
 
 Rotas globais usam a chave global (`GLOBAL_API_KEY`) em `apikey`, `Authorization` ou `x-api-key`. Rotas de uma sessão
 usam a chave dela em `apikey`, ou a chave global junto com `x-session: <id ou nome da sessão>`. Corpos podem ser JSON
-ou formulário."""
+ou formulário; nenhum corpo é um corpo vazio. Campos desconhecidos são ignorados, `null` equivale a ausente, números e
+booleanos podem vir como texto, números onde se espera texto são lidos como seus dígitos, e uma lista de textos pode vir
+como um só texto com vírgulas."""
 
 SECURITY_SCHEMES = {
     "ApiKeyAuth": {"type": "apiKey", "in": "header", "name": "apikey", "description": "Chave global ou da sessão"},
@@ -27,6 +30,13 @@ SECURITY_SCHEMES = {
         "description": "Com a chave global, nas rotas de uma sessão: o id ou o nome dela",
     },
 }
+
+FAILURES = {
+    "UnknownOutcome": UnknownOutcomeSchema,
+    "NotReady": NotReadySchema,
+    "SendConflict": SendConflictSchema,
+}
+"""Those that tell more than `Error`."""
 
 
 class Rest(flask_smorest.Api):  # type: ignore[misc]
@@ -50,6 +60,6 @@ def make_rest(app: Flask, settings: Settings) -> Rest:
         "components": {"securitySchemes": SECURITY_SCHEMES},
     }
     rest = Rest(app, spec_kwargs=spec)
-    for name, schema in (("UnknownOutcome", UnknownOutcomeSchema), ("NotReady", NotReadySchema)):
+    for name, schema in FAILURES.items():
         rest.spec.components.schema(name, schema=schema)
     return rest

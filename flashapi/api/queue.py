@@ -81,7 +81,7 @@ class Send(MethodView):
     @session_key
     @blp.response(200, SendAnswer)
     @blp.failure(404, "Envio não encontrado")
-    @blp.failure(409, "O envio já começou ou já terminou")
+    @blp.failure(409, "O envio já começou ou já terminou", schema="SendConflict")
     def delete(self, row_id: int) -> dict[str, Any]:
         """Cancelar um envio que ainda não começou."""
         cancelled = queue.cancel(backend(), current_session().id, row_id)
@@ -93,7 +93,7 @@ class RetrySend(MethodView):
     @session_key
     @blp.response(200, SendAnswer)
     @blp.failure(404, "Envio não encontrado")
-    @blp.failure(409, "O envio não falhou, não foi cancelado nem está incerto")
+    @blp.failure(409, "O envio não falhou, não foi cancelado nem está incerto", schema="SendConflict")
     def post(self, row_id: int) -> dict[str, Any]:
         """Pôr um envio que falhou, foi cancelado ou ficou incerto de novo na fila."""
         return {"message": "Envio de volta na fila", "data": queue.retry(backend(), current_session(), row_id)}

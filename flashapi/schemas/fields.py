@@ -76,13 +76,15 @@ class Whole(_Lenient, fields.Integer):
         return super().deserialize(None if value == "" else value, attr, data, **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> int:
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value  # a float would round it
         try:
             number = float(value)
         except (TypeError, ValueError):
             raise self.make_error("invalid", input=value) from None
         if isinstance(value, bool) or not number.is_integer():
             raise self.make_error("invalid", input=value)
-        return int(number)
+        return int(value) if str(value).strip().isdecimal() else int(number)
 
 
 class Decimal(_Lenient, fields.Float):

@@ -7,7 +7,7 @@ from marshmallow import Schema, ValidationError, fields, validate
 
 from flashapi.models.outbox import SendState
 from flashapi.queue_settings import Policy
-from flashapi.schemas.envelope import envelope
+from flashapi.schemas.envelope import ErrorSchema, envelope
 from flashapi.schemas.fields import Whole
 from flashapi.schemas.sessions import RestrictionSchema
 
@@ -98,6 +98,12 @@ class SendErrorSchema(Schema):
 
     code = fields.String()
     message = fields.String()
+
+
+class SendConflictSchema(ErrorSchema):
+    """The send is in a state that forbids this."""
+
+    state = fields.String(validate=validate.OneOf([state.value for state in SendState]))
 
 
 class OutboxSendSchema(Schema):
