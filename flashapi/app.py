@@ -18,6 +18,7 @@ from flashapi.api import (
     groups,
     health,
     history,
+    identifiers,
     kinds,
     media,
     openapi,
@@ -54,6 +55,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Flask(__name__, static_folder=None)
     app.request_class = uploads.SpoolingRequest
     _configure(app, settings)
+    identifiers.init_app(app)
     connections = Connections(settings)
     # A caller waits for every retry, so Redis being away must be noticed at once.
     connections.redis.set_retry(Retry(ExponentialBackoff(cap=0.1, base=0.02), 2))
