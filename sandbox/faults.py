@@ -98,7 +98,7 @@ class Faults:
         return True
 
     def take_garble(self, number: str) -> bool:
-        """Whether what the account's phone encrypts next is to be spoilt on its way, its first copy only."""
+        """Whether what the account's phone or devices encrypt next is to be spoilt on its way, its first copy only."""
         trouble = self._troubles.get(number)
         if trouble is None or not trouble.garbles_left:
             return False

@@ -7,6 +7,7 @@ from sandbox.devices import hash_devices, list_devices
 from sandbox.group_messaging import concerns_group, handle_group_message, handle_group_receipt, tell_typing
 from sandbox.jid import JID, LID_SERVER
 from sandbox.network import Link, Network
+from sandbox.retries import retry_count, spoil
 from sandbox.stanzas import acknowledge, now
 from sandbox.wire import Node, Value
 
@@ -32,10 +33,12 @@ def handle_message(network: Network, link: Link, message: Node) -> None:
         link.connection.send(acknowledge(message, **attrs))
     if network.is_repetition(link, message):
         return
+    garbled = not retry_count(message) and network.faults.take_garble(link.account.number)
     with network.store.transaction():
         for to, content in copies or [(_single_target(message, recipient), message.children)]:
             owner = network.directory.by_jid(to)
             if owner is not None and not network.preferences.blocks(owner, link.account):
+                content = spoil(content) if garbled and owner is not link.account else content
                 network.deliver(to, _copy(link, message, recipient, owner, content))
 
 
