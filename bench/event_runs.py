@@ -256,7 +256,7 @@ RUNS: dict[str, tuple[str, Callable[[str], list[Figures]]]] = {
     ),
     "hanging": ("Ten endpoints, one of which never answers: the lag of the nine others", _run_hanging),
     "storms": (
-        "A WebSocket client cut off twenty times a minute under up to 50 messages/s; web, webhook and session processes "
+        "A WebSocket client cut off twenty times a minute, up to 50 messages/s; web, webhook and session processes "
         "and Redis are killed (-9) once each, and Redis is emptied (FLUSHALL) once",
         _run_storms,
     ),
