@@ -28,7 +28,7 @@ def test_the_walk(make_installation: Callable[..., Installation], readme: str) -
     commands = re.sub(r"\b8099\b", str(free_port()), commands)
     ending = "trap 'kill $(jobs -p) 2> /dev/null' EXIT\n"
     walked = subprocess.run(
-        ["timeout", "60", "bash", "-euo", "pipefail", "-m", "-c", ending + commands],
+        ["timeout", "240", "bash", "-euo", "pipefail", "-m", "-c", ending + commands],
         cwd=running.folder, capture_output=True, text=True, errors="replace", check=False,
     )
     assert walked.returncode == 0, walked.stdout[-3000:] + walked.stderr[-3000:] + running.log_tail(20)

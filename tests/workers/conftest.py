@@ -1,23 +1,15 @@
-"""Session worker modules import neonize; it is loaded here as the worker process loads it."""
-
-import gc
-import sys
-import warnings
+"""Session worker modules import neonize."""
 
 import pytest
 
-from workers import neonize_loader
+from flashapi.connections import Connections
+from tests.support.loading import load_neonize
 
-if "neonize" not in sys.modules:
-    with warnings.catch_warnings():
-        # Its import leaves the pipe of an `uname` to the garbage collector.
-        warnings.simplefilter("ignore", ResourceWarning)
-        neonize_loader.load(None)
-        gc.collect()
+load_neonize()
 
 
 @pytest.fixture
-def session_id(connections):  # type: ignore[no-untyped-def]
+def session_id(connections: Connections) -> str:
     """A session's row, paired and wanted."""
     from tests.workers.rows import add_session
 
