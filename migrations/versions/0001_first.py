@@ -297,6 +297,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop the tables."""
-    tables = ("sessions", "poll_votes", "queues", "outbox", "numbers", "messages", "installation", "events", "endpoints")
-    for table in (*tables, "idempotency_keys", "deliveries", "chats", "calls", "attempts"):
+    tables = ("sessions", "poll_votes", "queues", "outbox", "numbers", "messages", "installation", "events")
+    for table in (*tables, "endpoints", "idempotency_keys", "deliveries", "chats", "calls", "attempts"):
         op.drop_table(table)
