@@ -1,6 +1,6 @@
 """The send queue through crashes, at its times and under its load, on both databases; writes docs/queue-runs.md.
 
-`python -m bench.queue_runs [run ...]` for some of the runs only; those of the others stay in the page as they were.
+`python -m bench.queue_runs [run | run/database ...]` for some of the runs only; the figures of the others stay.
 """
 
 import statistics
@@ -295,8 +295,9 @@ RUNS: dict[str, tuple[str, Callable[[str], Figures]]] = {
 def main(names: Sequence[str] = ()) -> None:
     """Make the runs, one after the other, and keep the page up with each."""
     titles = {name: title for name, (title, _) in RUNS.items()}
-    for name in names or RUNS:
-        for kind in KINDS:
+    for asked in names or RUNS:
+        name, _, only = asked.partition("/")
+        for kind in [only] if only else KINDS:
             found = RUNS[name][1](kind)
             print(f"{name} on {kind}: {found}", flush=True)
             keep(PAGE, "The send queue, run by run", titles, name, kind, found)
