@@ -37,7 +37,7 @@ def test_what_a_process_loads(module: str, unwanted: str) -> None:
     # Session workers load neonize in the one way that works everywhere, before anything that needs it.
     first = "from workers import neonize_loader; neonize_loader.load(None);" if "session" in module else ""
     program = (
-        f"{first} import sys, importlib; importlib.import_module({module!r});"
+        f"{first}import sys, importlib; importlib.import_module({module!r});"
         f"sys.exit({unwanted!r} in {{name.split('.')[0] for name in sys.modules}})"
     )
     assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, timeout=60, check=False).returncode == 0
