@@ -1,6 +1,7 @@
 """Events through failing receivers, crashes and lost Redis data, on both databases; writes docs/event-runs.md.
 
-`python -m bench.event_runs [run ...]` for some of the runs only; those of the others stay in the page as they were.
+`python -m bench.event_runs [run[:database] ...]` for some of the runs only; those of the others stay in the page as they
+were.
 """
 
 import json
@@ -212,44 +213,39 @@ def _kill(running: Installation, name: str) -> None:
     running.kill(name)
 
 
-def storms(running: Installation, runs: int = STORMS, **load: Any) -> list[Figures]:
+def storms(running: Installation, runs: int = STORMS, **load: Any) -> Iterator[Figures]:
     """Several storms, one after the other, in one installation."""
-    found = []
     for number in range(runs):
         account = storm(running, number, **load)
         states = account.states
-        found.append(
-            {
-                "recorded": str(account.recorded),
-                "delivered + dead + waiting": f"{states['delivered']} + {states['dead']} + "
-                f"{states['waiting'] + states['slow']}",
-                "receiver: missing, repeated, out of order": f"{account.missing_at_receiver}, "
-                f"{account.repeated_at_receiver}, {account.out_of_order_at_receiver}",
-                "client: missing, repeated, out of order": f"{account.missing_at_client}, "
-                f"{account.repeated_at_client}, {account.out_of_order_at_client}",
-                "as it should be": "yes" if account.faultless else "NO",
-            }
-        )
-        print(found[-1], flush=True)
-    return found
+        yield {
+            "recorded": str(account.recorded),
+            "delivered + dead + waiting": f"{states['delivered']} + {states['dead']} + "
+            f"{states['waiting'] + states['slow']}",
+            "receiver: missing, repeated, out of order": f"{account.missing_at_receiver}, "
+            f"{account.repeated_at_receiver}, {account.out_of_order_at_receiver}",
+            "client: missing, repeated, out of order": f"{account.missing_at_client}, "
+            f"{account.repeated_at_client}, {account.out_of_order_at_client}",
+            "as it should be": "yes" if account.faultless else "NO",
+        }
 
 
-def _run_unreliable(kind: str) -> list[Figures]:
+def _run_unreliable(kind: str) -> Iterator[Figures]:
     with installation(kind) as running:
-        return [unreliable(running, events=500, down=120, slow=20, slow_seconds=3, patience=1_800)]
+        yield unreliable(running, events=500, down=120, slow=20, slow_seconds=3, patience=1_800)
 
 
-def _run_hanging(kind: str) -> list[Figures]:
+def _run_hanging(kind: str) -> Iterator[Figures]:
     with installation(kind) as running:
-        return [hanging(running, events=200, per_second=10)]
+        yield hanging(running, events=200, per_second=10)
 
 
-def _run_storms(kind: str) -> list[Figures]:
+def _run_storms(kind: str) -> Iterator[Figures]:
     with installation(kind) as running:
-        return storms(running, seconds=60, per_second=50, cuts=20)
+        yield from storms(running, seconds=60, per_second=50, cuts=20)
 
 
-RUNS: dict[str, tuple[str, Callable[[str], list[Figures]]]] = {
+RUNS: dict[str, tuple[str, Callable[[str], Iterator[Figures]]]] = {
     "unreliable": (
         "A receiver down for two minutes, then slow (3 s, twenty times), then failing every third time",
         _run_unreliable,
@@ -295,14 +291,21 @@ def write_page(figures: dict[str, dict[str, list[Figures]]]) -> None:
 
 def main(names: Sequence[str] = ()) -> None:
     """Make the runs, one after the other, and keep the page up with each."""
-    for name in names or RUNS:
-        for kind in KINDS:
-            found = RUNS[name][1](kind)
-            print(f"{name} on {kind}: {found}", flush=True)
-            figures: dict[str, dict[str, list[Figures]]] = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
-            figures.setdefault(name, {})[kind] = found
-            FIGURES.write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n")
-            write_page(figures)
+    for named in names or RUNS:
+        name, _, only = named.partition(":")
+        for kind in [only] if only else KINDS:
+            found: list[Figures] = []
+            for each in RUNS[name][1](kind):
+                found.append(each)
+                print(f"{name} on {kind}: {each}", flush=True)
+                _keep(name, kind, found)
+
+
+def _keep(name: str, kind: str, found: list[Figures]) -> None:
+    figures: dict[str, dict[str, list[Figures]]] = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
+    figures.setdefault(name, {})[kind] = found
+    FIGURES.write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n")
+    write_page(figures)
 
 
 if __name__ == "__main__":
