@@ -1,7 +1,6 @@
 """Events through failing receivers, crashes and lost Redis data, on both databases; writes docs/event-runs.md.
 
-`python -m bench.event_runs [run[:database] ...]` for some of the runs only; those of the others stay in the page as they
-were.
+`python -m bench.event_runs [run | run/database ...]` for some of the runs only; the figures of the others stay.
 """
 
 import json
@@ -292,7 +291,7 @@ def write_page(figures: dict[str, dict[str, list[Figures]]]) -> None:
 def main(names: Sequence[str] = ()) -> None:
     """Make the runs, one after the other, and keep the page up with each."""
     for named in names or RUNS:
-        name, _, only = named.partition(":")
+        name, _, only = named.partition("/")
         for kind in [only] if only else KINDS:
             found: list[Figures] = []
             for each in RUNS[name][1](kind):
