@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 DEFAULT_GAP_MS = 1_000
+LONGEST_GAP_MS = 3_600_000
 
 
 class Policy(StrEnum):

@@ -73,9 +73,10 @@ class OutboxRunner:
         self._lane.put(self._run)
 
     def nudge(self) -> None:
-        """Look for rows, unless that is going on or is known to be of no use yet."""
-        if not self._running and time.monotonic() >= self._rests_until:
-            self.wake()
+        """Look for rows, unless that is going on or is known to be of no use yet. A connection made looks by itself."""
+        if self._running or time.monotonic() < self._rests_until or self._session.connected_client() is None:
+            return
+        self.wake()
 
     def close(self) -> None:
         """Let the send in flight finish; the other rows stay queued."""

@@ -11,7 +11,7 @@ from flashapi.connections import Connections
 from flashapi.errors import FlashAPIError, NotFound, NoWorker, OutcomeUnknown, from_wire
 from flashapi.models.base import now_ms
 from flashapi.models.outbox import DIRECT_RANK, FINAL_STATES, SendState, outbox, queues
-from flashapi.queue_settings import Policy, QueueSettings
+from flashapi.queue_settings import LONGEST_GAP_MS, Policy, QueueSettings
 
 RESENT_AT_MOST = 5
 """A send that was begun so often and never confirmed is held even where the policy is to resend."""
@@ -82,10 +82,14 @@ def next_due(connection: sa.Connection, session_id: str) -> int | None:
 
 
 def last_start(connection: sa.Connection, session_id: str) -> int | None:
-    """When the session's latest queued send began, as far as that is not long ago."""
+    """When the session's latest queued send began, if it was within the longest gap there is."""
     found: int | None = connection.execute(
         sa.select(outbox.c.sending_at)
-        .where(outbox.c.session_id == session_id, outbox.c.sending_at.is_not(None), outbox.c.direct.is_(False))
+        .where(
+            outbox.c.session_id == session_id,
+            outbox.c.sending_at > now_ms() - LONGEST_GAP_MS,
+            outbox.c.direct.is_(False),
+        )
         .order_by(outbox.c.sending_at.desc())
         .limit(1)
     ).scalar()

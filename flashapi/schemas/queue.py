@@ -6,13 +6,12 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, validate
 
 from flashapi.models.outbox import SendState
-from flashapi.queue_settings import Policy
+from flashapi.queue_settings import LONGEST_GAP_MS, Policy
 from flashapi.schemas.envelope import ErrorSchema, envelope
 from flashapi.schemas.fields import Whole
 from flashapi.schemas.sessions import RestrictionSchema
 
 BULK_MOST = 1_000
-LONGEST_GAP_MS = 3_600_000
 CLOCK = validate.Regexp(r"([01]\d|2[0-3]):[0-5]\d", error="deve ser uma hora como 22:00")
 
 
