@@ -1,9 +1,12 @@
 # FlashApi. Needs python3 (3.11 or newer, with venv) and make; `make help` lists what there is.
 PYTHON ?= python3
 BIN := .venv/bin
+# The tests that see the surface; those of crashes and load see nothing more of it.
+SEEING := tests/contract/test_samples.py $(addprefix tests/e2e/test_, config.py contacts.py group_messages.py groups.py \
+	kinds.py media.py reactions.py sessions.py walk.py)
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help run migrate test lint types bench postman lock
+.PHONY: help run migrate test lint types bench postman coverage lock
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r target text; do \
@@ -30,6 +33,9 @@ bench: .venv/development ## the long runs: churn, faults and losses, with their 
 
 postman: .venv/runtime ## write docs/postman.json, the Postman collection of all routes
 	@$(BIN)/python -m flashapi.postman docs/postman.json
+
+coverage: .venv/development ## write docs/coverage.md: which end-to-end test has seen which route, kind and event
+	@$(BIN)/python -m pytest -q -p tests.support.coverage $(SEEING)
 
 lock: .venv/development ## pin the requirements anew; do it on the oldest Python meant to work (Debian 12: 3.11.2)
 	@$(BIN)/pip install --quiet pip-tools

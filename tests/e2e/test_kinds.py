@@ -73,6 +73,10 @@ def test_contacts(cast: Cast) -> None:
     assert several["type"] == "contactsArrayMessage" and len(several["details"]["contacts"]) == 2
     came = cast.from_bob(type="contact", name="João", vcard="BEGIN:VCARD\nFN:João\nEND:VCARD")
     assert came["contacts"] == [{"displayName": "João", "vcard": "BEGIN:VCARD\nFN:João\nEND:VCARD"}]
+    cards = [{"name": name, "vcard": f"BEGIN:VCARD\nFN:{name}\nEND:VCARD"} for name in ("João", "Ana")]
+    came = cast.from_bob(type="contact", contacts=cards)
+    assert came["type"] == "contactsArrayMessage"
+    assert [card["displayName"] for card in came["contacts"]] == ["João", "Ana"]
 
 
 def test_a_poll_of_ours_is_voted_on(cast: Cast) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import requests
 
+from tests.support import witness
 from tests.support.servers import free_port, wait_until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -51,6 +52,7 @@ class Installation:
         self.base = f"http://127.0.0.1:{self.port}"
         self.http = requests.Session()
         self.http.trust_env = False
+        self.http.hooks["response"].append(witness.see_answer)
         self.supervisor: subprocess.Popen[bytes] | None = None
 
     # Running

@@ -8,6 +8,7 @@ from typing import Any
 
 import websocket
 
+from tests.support import witness
 from tests.support.servers import wait_until
 
 
@@ -26,6 +27,7 @@ class WebhookReceiver:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 receiver.headers.append(dict(self.headers))
                 receiver.bodies.append(json.loads(body))
+                witness.see_event(receiver.bodies[-1]["event"], receiver.bodies[-1]["data"])
                 self.send_response(200)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
@@ -93,6 +95,8 @@ class SocketListener:
             if not frame:
                 return
             self.frames.append(json.loads(frame))
+            if self.frames[-1]["type"] == "event":
+                witness.see_event(self.frames[-1]["event"], self.frames[-1]["data"])
 
     def of_type(self, kind: str) -> list[dict[str, Any]]:
         """The frames of this type so far."""
