@@ -19,6 +19,7 @@ def test_a_text_reaches_a_phone_and_is_acknowledged(
     session.wait("Receipt", ids=[sent["id"]], type=DELIVERED)
     [shown] = network.inbox(bob)
     lid = network.phone(alice)["lid"]
+    assert shown.pop("shownAt") // 1_000 >= sent["timestamp"]  # milliseconds, after WhatsApp's own time
     assert shown == {
         "id": sent["id"],
         "chat": f"{alice}@s.whatsapp.net",
