@@ -12,8 +12,8 @@ TABLE = Path(__file__).parents[2] / "docs" / "coverage.md"
 TESTS_SHOWN = 3
 HEAD = """# What was seen working
 
-Written by `make coverage`, from a run of the end-to-end tests: the real programs, the real WhatsApp client library,
-and phones of the sandbox. A route counts as seen when it answered with success, a kind of message going out when a phone
+Written by `make coverage`, from a run of the end-to-end tests: the real programs, the real WhatsApp client library and
+phones of the sandbox. A route counts as seen when it answered with success, a kind of message going out when a phone
 showed it, a kind coming in and an event when a WebSocket or a webhook told it. At most three tests are named.
 """
 SECTIONS: dict[str, tuple[str, list[str]]] = {
