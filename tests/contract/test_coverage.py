@@ -19,7 +19,7 @@ def rows(title: str) -> dict[str, list[str]]:
 
 
 @cache
-def tests_of(file: str) -> set[str]:
+def functions_of(file: str) -> set[str]:
     tree = ast.parse((ROOT / file).read_text())
     return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
 
@@ -32,4 +32,4 @@ def test_each_row_names_a_test_that_exists(title: str) -> None:
         assert tests, f"nobody has seen {name}"
         for test in tests:
             file, _, function = test.partition("::")
-            assert (ROOT / file).exists() and function in tests_of(file), f"{test} is gone"
+            assert (ROOT / file).exists() and function in functions_of(file), f"{test} is gone"
