@@ -59,8 +59,13 @@ class Installation:
 
     def start(self) -> "Installation":
         """Start it and wait until it is ready."""
-        self.launch()
+        supervisor = self.launch()
         self.wait_ready()
+        # The web tier of one that was killed may answer for a moment more.
+        wait_until(
+            lambda: any(line["event"] == "ready" and line["pid"] == supervisor.pid for line in self.log_lines()),
+            "the supervisor says that it is ready",
+        )
         return self
 
     def launch(self) -> subprocess.Popen[bytes]:
@@ -96,6 +101,12 @@ class Installation:
         self.supervisor.terminate()
         self.supervisor.wait(timeout=30)
         return time.monotonic() - began
+
+    def kill_supervisor(self) -> None:
+        """kill -9 of the supervisor alone."""
+        assert self.supervisor is not None
+        self.supervisor.kill()
+        self.supervisor.wait()
 
     def close(self) -> None:
         """End it whatever state it is in."""
