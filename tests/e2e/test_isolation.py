@@ -27,16 +27,14 @@ def test_health_answers_while_sqlite_is_locked(make_installation: Callable[..., 
         writing = [
             pool.submit(running.request, "POST", f"/api/session/{session.name}/key", {}) for _ in range(8)
         ]
-        took: list[float] = []
+        slowest = 0.0
         while time.monotonic() < held_until:
-            took.append(timed(lambda: requests.get(f"{running.base}/health", timeout=5)))
+            slowest = max(slowest, timed(lambda: requests.get(f"{running.base}/health", timeout=5)))
         assert not any(call.done() for call in writing), "nobody wrote while the lock was held"
         holder.execute("ROLLBACK")
         assert [call.result().status_code for call in writing] == [200] * 8
     holder.close()
-    took.sort()
-    assert took[int(len(took) * 0.95)] < HEALTH_WITHIN_SECONDS
-    assert took[-1] < LOCKED_SECONDS / 4, "a busy machine may delay one, the lock none"
+    assert slowest < HEALTH_WITHIN_SECONDS
 
 
 def send_for(sessions: list[Session], to: str, until: threading.Event) -> list[float]:
