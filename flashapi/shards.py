@@ -17,6 +17,8 @@ SAFETY_SECONDS = 1.0
 """A holder stops acting this long before its lease ends."""
 
 EPOCH_KEY = "flashapi:epoch"
+EPOCH_MISSED_KEY = "flashapi:epoch-missed"
+"""When its absence was first noticed, in ms."""
 
 # The counter starts at the clock, so that a Redis that lost its data can't hand out an epoch twice.
 _CLAIM = """

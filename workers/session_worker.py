@@ -148,6 +148,13 @@ class SessionWorker:
             self._first_registered = now
         return now - self._first_registered >= PEERS_APPEAR_SECONDS
 
+    def _missing_since(self, now: float) -> float:
+        """When the first of all workers saw that the counter is missing: one that is killed soon hands its wait on."""
+        client, moment = self._connections.redis, now_ms()
+        client.set(shards.EPOCH_MISSED_KEY, moment, nx=True, px=10 * shards.LEASE_MS)
+        first = int(client.get(shards.EPOCH_MISSED_KEY) or moment)
+        return now - max(0, moment - first) / 1_000
+
     def _redis_is_known(self) -> bool:
         """False for one lease's life after Redis has lost its data: owners must have time to take their shards back.
 
@@ -157,7 +164,7 @@ class SessionWorker:
         now = shards.clock()
         missing = not self._connections.redis.exists(shards.EPOCH_KEY)
         if missing and not self._epoch_missing:
-            self._redis_forgot = now if self._has_paired_sessions() else None
+            self._redis_forgot = self._missing_since(now) if self._has_paired_sessions() else None
         self._epoch_missing = missing
         if self._redis_forgot is not None and now - self._redis_forgot < shards.LEASE_MS / 1_000:
             return False

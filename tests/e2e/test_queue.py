@@ -15,7 +15,7 @@ from tests.support.listeners import SocketListener
 from tests.support.queueing import Line, drain, empty_and_restart_redis, fill, intervals, judge, length, make_lines
 from tests.support.servers import NoServer, wait_until
 
-KILL_EVERY_SECONDS = 6.0
+KILL_EVERY_SECONDS = 8.0
 GAP_MS = 1_200
 CALLERS = 50
 
@@ -47,6 +47,7 @@ def test_queues_survive_kills_and_an_emptied_redis(running: Installation, policy
     def disturb() -> None:
         nonlocal kills
         kills += 1
+        wait_until(lambda: running.pids("workers sessions"), "there is a session worker")
         running.kill("workers sessions")
         if kills == 2:
             empty_and_restart_redis(running)
