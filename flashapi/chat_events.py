@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from flashapi.events import Event, EventType, MessageStatus, Person
+from flashapi.events import Event, EventType, MessageStatus, Person, message_key, message_names
 
 REVOKED_STUB = 1
 """Baileys' WebMessageInfo.StubType.REVOKE, which the original's clients read."""
@@ -27,12 +27,12 @@ class MessageEdited(Event):
     def data(self) -> dict[str, Any]:
         update = {"message": {"editedMessage": {"message": self.message}}, "messageTimestamp": self.timestamp}
         return {
-            **_named(self.id, self.chat, self.from_me),
+            **message_names(self.id, self.chat, self.from_me),
             "status": self.status.value,
             "edited": True,
             "type": self.kind,
             "content": self.content,
-            "update": {"key": _key(self.id, self.chat, self.from_me, self.participant), "update": update},
+            "update": {"key": message_key(self.id, self.chat, self.from_me, self.participant), "update": update},
         }
 
 
@@ -49,9 +49,9 @@ class MessageRevoked(Event):
     by: Person
 
     def data(self) -> dict[str, Any]:
-        key = _key(self.id, self.chat, self.from_me, self.participant)
+        key = message_key(self.id, self.chat, self.from_me, self.participant)
         return {
-            **_named(self.id, self.chat, self.from_me),
+            **message_names(self.id, self.chat, self.from_me),
             "status": self.status.value,
             "revoked": True,
             "by": self.by.jid,
@@ -148,14 +148,3 @@ class HistorySet(Event):
             "messages": list(self.messages),
             "stored": self.stored,
         }
-
-
-def _named(message_id: str, chat: str, from_me: bool) -> dict[str, Any]:
-    return {"id": message_id, "chat": chat, "jid": chat, "fromMe": from_me}
-
-
-def _key(message_id: str, chat: str, from_me: bool, participant: str | None) -> dict[str, Any]:
-    key: dict[str, Any] = {"remoteJid": chat, "fromMe": from_me, "id": message_id}
-    if participant:
-        key["participant"] = participant
-    return key

@@ -53,18 +53,6 @@ class Action(StrEnum):
     DOWNLOAD_MEDIA = "download_media"
 
 
-class Lane(StrEnum):
-    """The two lines of a session: a stuck send must not hold up a question (D2)."""
-
-    SENDS = "sends"
-    QUESTIONS = "questions"
-
-
-def lane_of(action: Action) -> Lane:
-    """Which of a session's lanes an action waits in."""
-    return Lane.SENDS if action is Action.SEND else Lane.QUESTIONS
-
-
 class Dispatcher:
     """Enqueues for session workers over one Redis client."""
 

@@ -3,6 +3,7 @@
 `data()` gives the contract's JSON for WebSocket frames and webhooks alike; strings appear only here.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -48,14 +49,14 @@ STATUS_NUMBER = {MessageStatus.SENT: 2, MessageStatus.DELIVERED: 3, MessageStatu
 
 
 @dataclass(frozen=True, kw_only=True)
-class Event:
+class Event(ABC):
     """A fact about one session."""
 
     type: ClassVar[EventType]
 
+    @abstractmethod
     def data(self) -> Any:
         """The event's JSON, in the contract's names."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +109,19 @@ class Person:
         return self.jid or self.lid or ""
 
 
+def message_key(message_id: str, chat: str, from_me: bool, participant: str | None = None) -> dict[str, Any]:
+    """What names a message in the original's JSON (Baileys' WAMessageKey); the participant, in groups, wrote it."""
+    key: dict[str, Any] = {"remoteJid": chat, "fromMe": from_me, "id": message_id}
+    if participant:
+        key["participant"] = participant
+    return key
+
+
+def message_names(message_id: str, chat: str, from_me: bool) -> dict[str, Any]:
+    """The flat fields by which each `message_update` says which message it is about."""
+    return {"id": message_id, "chat": chat, "jid": chat, "fromMe": from_me}
+
+
 @dataclass(frozen=True, kw_only=True)
 class MessageReceived(Event):
     """Emitted when a message reaches the session, its own phone's messages included."""
@@ -153,11 +167,9 @@ class MessageReceived(Event):
 
     def web_message(self) -> dict[str, Any]:
         """The message in the shape the original sends (Baileys' WAMessage)."""
-        key: dict[str, Any] = {"remoteJid": self.chat, "fromMe": self.from_me, "id": self.id}
-        if self.is_group:
-            key["participant"] = self.sender.preferred
+        participant = self.sender.preferred if self.is_group else None
         return {
-            "key": key,
+            "key": message_key(self.id, self.chat, self.from_me, participant),
             "messageTimestamp": self.timestamp,
             "pushName": self.push_name,
             "broadcast": self.chat.endswith("@broadcast"),
@@ -177,14 +189,9 @@ class MessageUpdate(Event):
     participant: str | None = None
 
     def data(self) -> dict[str, Any]:
-        key: dict[str, Any] = {"remoteJid": self.chat, "fromMe": self.from_me, "id": self.id}
-        if self.participant:
-            key["participant"] = self.participant
+        key = message_key(self.id, self.chat, self.from_me, self.participant)
         return {
-            "id": self.id,
-            "chat": self.chat,
-            "jid": self.chat,
-            "fromMe": self.from_me,
+            **message_names(self.id, self.chat, self.from_me),
             "status": self.status.value,
             "update": {"key": key, "update": {"status": STATUS_NUMBER[self.status]}},
         }

@@ -120,11 +120,6 @@ def claim(client: "redis.Redis", mode: str, shard: int, identity: str) -> Lease 
     return Lease(client, mode, shard, identity, int(epoch), asked + LEASE_MS / 1000)
 
 
-def living_epochs(client: "redis.Redis", mode: str, shards: list[int]) -> dict[int, int]:
-    """shard → epoch of its living lease, for those that have an owner."""
-    return {shard: epoch for (_, shard), epoch in epochs_of(client, [(mode, shard) for shard in shards]).items()}
-
-
 def epochs_of(client: "redis.Redis", pairs: Iterable[tuple[str, int]]) -> dict[tuple[str, int], int]:
     """(mode, shard) → epoch of its living lease, for those that have an owner; one MGET."""
     wanted = sorted(set(pairs))

@@ -153,11 +153,6 @@ class Client:
             return self._give_up("never_returns")
         return True
 
-    @property
-    def ended(self) -> bool:
-        """Whether the Go call has returned."""
-        return self._returned.is_set()
-
     def _disconnect(self) -> None:
         self._door.pass_through()
         self._neonize.disconnect()

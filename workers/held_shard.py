@@ -63,32 +63,24 @@ class HeldShard:
         with self._lock:
             return list(self._sessions.values())
 
-    def session(self, session_id: str) -> LiveSession | None:
-        """One of them."""
-        return self._sessions.get(session_id)
-
-    def stop_taking(self) -> None:
-        """Take no more jobs. Returns at once."""
-        self._worker.stop()
-
     def end(self) -> None:
         """Stop the sessions, then give the shard up. Blocks a few seconds."""
-        self.stop_taking()
+        self._worker.stop()
         in_parallel([session.stop for session in self.sessions()])
         self._thread.join(2)
         self.lease.release()
         log.info("shard_released", mode=self.lease.mode, shard=self.lease.shard)
 
     def _take(self, ticket: Ticket) -> None:
+        if ticket.action == Action.NUDGE:
+            ticket.answer(None)  # nobody waits for it
+            self._bring(self._rows(ticket.session_id))
+            return
         session = self._session_of(ticket.session_id)
         if session is None:
             ticket.fail(SessionNotFound())
             return
         match Action(ticket.action):
-            case Action.NUDGE:
-                ticket.answer(None)
-                rows = self._rows(ticket.session_id)
-                self._bring(rows)
             case Action.SEND:
                 session.outbox.wake(ticket)
             case Action.DOWNLOAD_MEDIA:

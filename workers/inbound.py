@@ -3,7 +3,7 @@
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
@@ -94,8 +94,7 @@ class Inbound:
             if ended:
                 return
 
-    def _store(self, entries: Iterable[Entry]) -> None:
-        entries = list(entries)
+    def _store(self, entries: list[Entry]) -> None:
         if not entries:
             return
         try:

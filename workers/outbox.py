@@ -84,11 +84,6 @@ class OutboxRunner:
             self._closed = True
             self._changed.notify_all()
 
-    @property
-    def is_sending(self) -> bool:
-        """Whether a send is in flight."""
-        return self._sending is not None
-
     def _run(self) -> None:
         while True:
             with self._changed:

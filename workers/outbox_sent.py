@@ -7,7 +7,7 @@ from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message
 
 from flashapi import bus, outbox_states
 from flashapi.connections import Connections
-from flashapi.events import Event, MessageStatus, MessageUpdate, Person
+from flashapi.events import Event, MessageStatus, MessageUpdate, Person, message_key
 from flashapi.models.outbox import SendState, outbox
 from flashapi.models.sessions import sessions
 from workers import amendments
@@ -38,9 +38,8 @@ def mark_sent(
     too: that is the truth.
     """
     message = amendments.unwrapped(message)
-    key = {"remoteJid": chat, "fromMe": True, "id": message_id}
-    if chat.endswith("@g.us"):
-        key["participant"] = sender
+    is_group = chat.endswith("@g.us")
+    key = message_key(message_id, chat, from_me=True, participant=sender if is_group else None)
     with outbox_states.changing(connections) as (connection, changes):
         bus.take_turn(connection, row.session_id)
         # A receipt may have been faster than this; its event has told more than `sent` would.
@@ -64,7 +63,7 @@ def mark_sent(
             sender=sender,
             message_id=message_id,
             from_me=True,
-            is_group=chat.endswith("@g.us"),
+            is_group=is_group,
             type=content_kind(message) or "unknown",
             content=json.dumps(
                 {"key": key, "messageTimestamp": timestamp, "message": message_json(message)}, ensure_ascii=False

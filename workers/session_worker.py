@@ -8,6 +8,7 @@ import resource
 import signal
 import threading
 import time
+from collections.abc import Callable
 
 import redis
 import sqlalchemy as sa
@@ -70,6 +71,7 @@ class SessionWorker:
         self._stopping = threading.Event()
         self._redis_forgot: float | None = None  # when that was noticed
         self._epoch_missing = False
+        self._first_registered: float | None = None
 
     def run(self) -> None:
         """Work until SIGTERM or SIGINT. The process ends inside: Go's threads don't let Python end it."""
@@ -95,8 +97,7 @@ class SessionWorker:
         self._stop()
         os._exit(0)
 
-    def _repeat(self, work: object, pause: float) -> None:
-        assert callable(work)
+    def _repeat(self, work: Callable[[], None], pause: float) -> None:
         while not self._stopping.is_set():
             try:
                 work()
@@ -139,8 +140,6 @@ class SessionWorker:
             lease = shards.claim(client, self._mode, shard, self._identity)
             if lease is not None:
                 self._hold(lease)
-
-    _first_registered: float | None = None
 
     def _registered_long_enough(self) -> bool:
         now = time.monotonic()

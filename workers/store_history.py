@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from neonize.proto import Neonize_pb2 as wire
 
 from flashapi.chat_events import HistorySet
-from flashapi.events import MessageStatus, Person
+from flashapi.events import MessageStatus, Person, message_key
 from flashapi.models.base import now_ms
 from flashapi.models.chats import chats
 from flashapi.models.messages import messages
@@ -115,14 +115,12 @@ def _add_message(connection: sa.Connection, session: Any, jid: str, item: Any) -
         sender = people.names(connection, session.mode, [named])[named].preferred if named else jid
         status = MessageStatus.RECEIVED
     shown: dict[str, Any] = {
-        "key": {"remoteJid": jid, "fromMe": item.key.fromMe, "id": item.key.ID},
+        "key": message_key(item.key.ID, jid, item.key.fromMe, sender if jid.endswith(GROUP) else None),
         "messageTimestamp": item.messageTimestamp,
         "pushName": item.pushName or None,
         "broadcast": item.broadcast,
         "message": message_json(item.message),
     }
-    if jid.endswith(GROUP):
-        shown["key"]["participant"] = sender
     added = insert_message(
         connection,
         session.id,

@@ -9,9 +9,17 @@ from neonize.proto import Neonize_pb2 as wire
 from flashapi import bus
 from flashapi.events import Event, MessageStatus, MessageUpdate
 from flashapi.models.base import now_ms
-from flashapi.models.installation import numbers
 from flashapi.models.sessions import Wanted, sessions
-from workers import chat_rows, from_whatsapp, outbox_sent, store_calls, store_groups, store_history, store_messages
+from workers import (
+    chat_rows,
+    from_whatsapp,
+    outbox_sent,
+    people,
+    store_calls,
+    store_groups,
+    store_history,
+    store_messages,
+)
 from workers.clients import CODES
 from workers.early_receipts import EarlyReceipts
 from workers.journal import Entry
@@ -66,14 +74,6 @@ def record_only(connection: sa.Connection, session_id: str, events: list[Event])
     return [bus.record(connection, session_id, session.name, event) for event in events]
 
 
-def phone_of(connection: sa.Connection, mode: str, jid: str) -> str:
-    """The phone JID that goes with a LID, where WhatsApp has told us; receipts carry only the LID."""
-    known = connection.execute(
-        sa.select(numbers.c.jid).where(numbers.c.mode == mode, numbers.c.lid == jid).limit(1)
-    ).scalar()
-    return known or jid
-
-
 def _living(connection: sa.Connection, session_id: str) -> Any:
     return connection.execute(
         sa.select(*_SESSION).where(sessions.c.id == session_id, sessions.c.wanted != Wanted.DELETED)
@@ -107,7 +107,8 @@ def _store_receipt(connection: sa.Connection, early: EarlyReceipts, session: Any
             row = advance_status(connection, session.id, update.id, update.status)
         except LookupError:
             if is_news:  # sent by the phone itself long ago, or by us a moment ago
-                named = replace(update, chat=phone_of(connection, session.mode, update.chat))
+                chat = people.names(connection, session.mode, [update.chat])[update.chat].preferred
+                named = replace(update, chat=chat)  # receipts carry only the LID
                 moment_ms = from_whatsapp.receipt_time(entry.raw)
                 stored.recorded += outbox_sent.settle_by_receipt(
                     connection, early, session.id, update.id, named.chat, moment_ms

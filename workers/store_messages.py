@@ -10,7 +10,7 @@ from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message
 
 from flashapi import bus
 from flashapi.chat_events import MessageUndecryptable
-from flashapi.events import ContactsUpdate, Event, MessageReceived, MessageStatus
+from flashapi.events import ContactsUpdate, Event, MessageReceived, MessageStatus, message_key
 from workers import amendments, auto_reply, chat_rows, contact_rows, people, poll_votes
 from workers.message_rows import UNDECRYPTABLE, Insertion, insert_message
 
@@ -55,9 +55,7 @@ def store_undecryptable(connection: sa.Connection, session: Any, event: MessageU
     """Keep the place of a message that can't be read, and tell of it once."""
     if event.is_group and session.ignore_groups:
         return []
-    key: dict[str, Any] = {"remoteJid": event.chat, "fromMe": event.from_me, "id": event.id}
-    if event.is_group:
-        key["participant"] = event.sender.preferred
+    key = message_key(event.id, event.chat, event.from_me, event.sender.preferred if event.is_group else None)
     added = insert_message(
         connection,
         session.id,

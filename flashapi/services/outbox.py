@@ -20,6 +20,7 @@ from flashapi.errors import (
     Unavailable,
     from_wire,
 )
+from flashapi.events import message_key
 from flashapi.models.base import now_ms
 from flashapi.models.outbox import SendState, outbox, queues
 from flashapi.models.sessions import State
@@ -204,7 +205,7 @@ def _as_message(sent: dict[str, Any]) -> Answer:
     return {
         "success": True,
         "id": sent["message_id"],
-        "key": {"remoteJid": sent["chat"], "fromMe": True, "id": sent["message_id"]},
+        "key": message_key(sent["message_id"], sent["chat"], from_me=True),
         "messageTimestamp": sent["timestamp"],
         "timestamp": sent["timestamp"],
         "status": "sent",
