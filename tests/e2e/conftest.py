@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.groups import GROUP_EVENTS, People
 from tests.support.installation import Installation
+from tests.support.listeners import SocketListener
 
 ALL_EVENTS = [
     "qr_updated", "session_connected", "session_disconnected", "message_received", "message_update", "presence_update",
@@ -36,3 +38,23 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
 def name() -> str:
     """A session name nobody else has."""
     return f"sessao-{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture(scope="module")
+def people(installation: Installation) -> People:
+    """Two sessions and their friends, for tests of groups."""
+    return People(installation)
+
+
+@pytest.fixture
+def alice_hears(people: People) -> Iterator[SocketListener]:
+    """What the first session is told of groups."""
+    with SocketListener(people.installation.base, people.first.key, events=GROUP_EVENTS) as socket:
+        yield socket
+
+
+@pytest.fixture
+def bob_hears(people: People) -> Iterator[SocketListener]:
+    """What the second session is told of groups."""
+    with SocketListener(people.installation.base, people.second.key, events=GROUP_EVENTS) as socket:
+        yield socket

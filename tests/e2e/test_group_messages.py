@@ -1,30 +1,9 @@
 """Messages in groups end to end: two sessions and three phones see each one once, by both names of its sender."""
 
 from collections import Counter
-from collections.abc import Iterator
 
-import pytest
-
-from tests.support.groups import GROUP_EVENTS, People, about, make_group, with_id
-from tests.support.installation import Installation
+from tests.support.groups import People, about, make_group, with_id
 from tests.support.listeners import SocketListener
-
-
-@pytest.fixture(scope="module")
-def people(installation: Installation) -> People:
-    return People(installation)
-
-
-@pytest.fixture
-def alice_hears(people: People) -> Iterator[SocketListener]:
-    with SocketListener(people.installation.base, people.first.key, events=GROUP_EVENTS) as socket:
-        yield socket
-
-
-@pytest.fixture
-def bob_hears(people: People) -> Iterator[SocketListener]:
-    with SocketListener(people.installation.base, people.second.key, events=GROUP_EVENTS) as socket:
-        yield socket
 
 
 def test_everybody_sees_each_message_once(

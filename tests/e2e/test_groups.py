@@ -3,14 +3,11 @@
 import base64
 import io
 import re
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
 from PIL import Image
 
 from tests.support.groups import (
-    GROUP_EVENTS,
     People,
     about,
     change,
@@ -20,26 +17,8 @@ from tests.support.groups import (
     members_of,
     phone_group,
 )
-from tests.support.installation import Installation
 from tests.support.listeners import SocketListener
 from tests.support.servers import wait_until
-
-
-@pytest.fixture(scope="module")
-def people(installation: Installation) -> People:
-    return People(installation)
-
-
-@pytest.fixture
-def alice_hears(people: People) -> Iterator[SocketListener]:
-    with SocketListener(people.installation.base, people.first.key, events=GROUP_EVENTS) as socket:
-        yield socket
-
-
-@pytest.fixture
-def bob_hears(people: People) -> Iterator[SocketListener]:
-    with SocketListener(people.installation.base, people.second.key, events=GROUP_EVENTS) as socket:
-        yield socket
 
 
 def test_a_group_that_is_made_is_listed_and_told(people: People, alice_hears: SocketListener) -> None:

@@ -49,3 +49,17 @@ def new_session(network: NetworkProcess, tmp_path: Path) -> Iterator[NewSession]
     for session in sessions:
         if session.process.poll() is None:
             session.close()
+
+
+@pytest.fixture
+def alice(new_phone: NewPhone) -> str:
+    """The number of the phone that most tests are about."""
+    return new_phone("Alice")
+
+
+@pytest.fixture
+def alice_session(new_session: NewSession, alice: str) -> ClientProcess:
+    """A session linked to Alice's phone."""
+    session = new_session()
+    session.pair(alice)
+    return session

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.sandbox.conftest import NewPhone, NewSession
+from tests.sandbox.conftest import NewPhone
 from tests.sandbox.harness import ClientProcess, NetworkProcess, Refused
 
 RECENT, PUSH_NAME = 3, 4  # numbers of HistorySyncType
@@ -64,15 +64,3 @@ def test_a_session_gets_the_history_of_its_phone(
     assert [(from_me, text) for _, from_me, text in chats[lid]] == [(True, "depois"), (False, "antes")]
     assert alice_session.ask("contact", jid=bob)["push_name"] == "Bob"
     assert alice_session.ask("number_of", lid=lid) == f"{bob}@s.whatsapp.net"
-
-
-@pytest.fixture
-def alice(new_phone: NewPhone) -> str:
-    return new_phone("Alice")
-
-
-@pytest.fixture
-def alice_session(new_session: NewSession, alice: str) -> ClientProcess:
-    session = new_session()
-    session.pair(alice)
-    return session

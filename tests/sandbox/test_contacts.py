@@ -179,15 +179,3 @@ def test_profiles_survive_a_restart(
     network.start()
     assert network.ask("phone.info", numero=alice) == before
     alice_session.wait("Connected")
-
-
-@pytest.fixture
-def alice(new_phone: NewPhone) -> str:
-    return new_phone("Alice")
-
-
-@pytest.fixture
-def alice_session(new_session: NewSession, alice: str) -> ClientProcess:
-    session = new_session()
-    session.pair(alice)
-    return session

@@ -10,7 +10,7 @@ import pytest
 
 from sandbox import contents, messages
 from sandbox.protobufs import e2e
-from tests.sandbox.conftest import NewPhone, NewSession
+from tests.sandbox.conftest import NewPhone
 from tests.sandbox.harness import ClientProcess, NetworkProcess, Refused
 
 VCARD = "BEGIN:VCARD\nVERSION:3.0\nFN:Carla\nTEL;waid=5511999990000:+55 11 99999-0000\nEND:VCARD"
@@ -229,15 +229,3 @@ def test_wrong_fields_are_refused(network: NetworkProcess, new_phone: NewPhone, 
     with pytest.raises(Refused) as refused:
         network.ask("phone.send", numero=new_phone("Bob"), to=new_phone("Ana"), **wrong)
     assert refused.value.status == 400
-
-
-@pytest.fixture
-def alice(new_phone: NewPhone) -> str:
-    return new_phone("Alice")
-
-
-@pytest.fixture
-def alice_session(new_session: NewSession, alice: str) -> ClientProcess:
-    session = new_session()
-    session.pair(alice)
-    return session

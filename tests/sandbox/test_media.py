@@ -17,7 +17,7 @@ import pytest
 from sandbox import media_files
 from sandbox.media_keys import DamagedFile, Sealed, encrypt_pieces, open_file
 from sandbox.protobufs import e2e
-from tests.sandbox.conftest import NewPhone, NewSession
+from tests.sandbox.conftest import NewPhone
 from tests.sandbox.harness import ClientProcess, NetworkProcess, Refused
 
 KINDS: dict[str, tuple[str, str, Any, dict[str, Any]]] = {
@@ -237,15 +237,3 @@ def test_the_shelf_gives_up_what_is_old_and_what_is_too_much(tmp_path: Path, mon
     assert sorted(path.name for path in tmp_path.iterdir()) == ["c", "d"]
     assert shelf.find("c") == tmp_path / "c"
     assert shelf.find("b") is None and shelf.find("../c") is None
-
-
-@pytest.fixture
-def alice(new_phone: NewPhone) -> str:
-    return new_phone("Alice")
-
-
-@pytest.fixture
-def alice_session(new_session: NewSession, alice: str) -> ClientProcess:
-    session = new_session()
-    session.pair(alice)
-    return session
