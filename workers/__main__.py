@@ -31,7 +31,9 @@ def main(arguments: list[str]) -> int:
         case "sessions":
             logs.configure(told, f"sessions-{chosen.mode}")
             client = told.sandbox_dir / "client" if chosen.mode == "sandbox" else None
-            importlib.import_module("workers.neonize_loader").load(client)
+            loader = importlib.import_module("workers.neonize_loader")
+            loader.start_environment(client)
+            loader.load(client)
             importlib.import_module("workers.session_worker").main(told, chosen.mode)
         case "webhooks":
             logs.configure(told, "webhooks")

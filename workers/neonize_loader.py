@@ -10,11 +10,27 @@ import os
 import sys
 from pathlib import Path
 
-TRUST_VARIABLE = "SSL_CERT_FILE"
+COLLECT_AT_PERCENT = 25
+"""By how much Go's heap may grow before its garbage is collected. Its own default, 100, keeps the memory that a large
+file took for minutes; the price of less is processor time while messages flow."""
 
 
 class ClientMissing(RuntimeError):
     """The client made for the sandbox isn't there (yet)."""
+
+
+def start_environment(sandbox_client: Path | None) -> None:
+    """Give the Go runtime its variables, by beginning this program anew where one is missing.
+
+    Go looks for them where the kernel put the environment when the program began; what Python sets later lies
+    elsewhere. In sandbox mode the authority of the simulated media server is trusted; a GOGC that is given stays.
+    """
+    needed = {"GOGC": os.environ.get("GOGC") or str(COLLECT_AT_PERCENT)}
+    if sandbox_client is not None:
+        needed["SSL_CERT_FILE"] = str(sandbox_client.parent / "ca-bundle.pem")
+    if any(os.environ.get(name) != value for name, value in needed.items()):
+        os.environ.update(needed)
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
 def load(sandbox_client: Path | None) -> None:
@@ -26,24 +42,12 @@ def load(sandbox_client: Path | None) -> None:
         if not (sandbox_client / "neonize" / "__init__.py").exists():
             raise ClientMissing(str(sandbox_client))
         sys.path.insert(0, str(sandbox_client))
-        _trust(sandbox_client.parent / "ca-bundle.pem")
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
     import neonize  # noqa: F401  # its import adds a handler of its own to the root logger
 
     root.handlers[:], root.level = handlers, level
     logging.getLogger("whatsmeow").setLevel(logging.WARNING)
-
-
-def _trust(authorities: Path) -> None:
-    """Trust the authority of the sandbox's media server, by beginning this program anew where it doesn't yet.
-
-    Go looks for the variable where the kernel put the environment when the program began; what Python sets later lies
-    elsewhere.
-    """
-    if os.environ.get(TRUST_VARIABLE) != str(authorities):
-        os.environ[TRUST_VARIABLE] = str(authorities)
-        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
 def preload_libmagic() -> None:
