@@ -117,8 +117,10 @@ class TextList(_Lenient, fields.List[str]):
 
     default_error_messages = {"required": REQUIRED, "invalid": "deve ser uma lista de textos"}
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, *, only_texts: bool = True, **kwargs: Any) -> None:
+        """Entries that aren't text are refused, or left out where `only_texts` is false."""
         super().__init__(fields.String(), **kwargs)
+        self.only_texts = only_texts
 
     def _deserialize(  # type: ignore[override]
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
@@ -127,7 +129,10 @@ class TextList(_Lenient, fields.List[str]):
             value = [part.strip() for part in value.split(",") if part.strip()]
         if not isinstance(value, list):
             raise self.make_error("invalid")
-        return [str(item) for item in value if isinstance(item, (str, int)) and not isinstance(item, bool)]
+        texts = [str(item) for item in value if isinstance(item, (str, int)) and not isinstance(item, bool)]
+        if self.only_texts and len(texts) < len(value):
+            raise self.make_error("invalid")
+        return texts
 
 
 class Recipient(Text):

@@ -95,6 +95,7 @@ class SendSchema(TimedSchema):
     """A send that can answer a message and mention people."""
 
     mentions = TextList(
+        only_texts=False,
         load_default=list,
         metadata={
             "description": 'Números ou JIDs a mencionar; o que não for ignora-se. "all": todos do grupo',

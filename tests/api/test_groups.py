@@ -13,6 +13,7 @@ from tests.api.conftest import Caller, Owner
 
 GROUP = "120363000000000001@g.us"
 GROUP_MISSING, PEOPLE_MISSING = "groupJid é obrigatório", "groupJid e participants são obrigatórios"
+NO_TEXTS = "participants deve ser uma lista de textos"
 NO_GROUP = "groupJid deve ser o JID de um grupo (…@g.us)"
 POSTS = (
     "info", "create", "add-participant", "remove-participant", "promote", "demote", "leave", "update-subject",
@@ -47,6 +48,11 @@ def test_a_session_key_is_needed(charlie: Caller, method: str, path: str) -> Non
             (path, body, PEOPLE_MISSING)
             for path in ("add-participant", "remove-participant", "promote", "demote")
             for body in ({}, {"groupJid": GROUP}, {"participants": ["5511987654321"]})
+        ),
+        *(
+            (path, {"groupJid": GROUP, "participants": ["5511987654321", junk]}, NO_TEXTS)
+            for path in ("add-participant", "remove-participant")
+            for junk in (None, True, {}, [])
         ),
         ("update-subject", {"groupJid": GROUP}, "groupJid e subject são obrigatórios"),
         ("update-description", {"groupJid": GROUP}, "groupJid e description são obrigatórios"),
