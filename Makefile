@@ -4,6 +4,8 @@ BIN := .venv/bin
 # The tests that see the surface; those of crashes and load see nothing more of it.
 SEEING := tests/contract/test_samples.py $(addprefix tests/e2e/test_, config.py contacts.py group_messages.py groups.py \
 	kinds.py media.py reactions.py sessions.py walk.py)
+# Most tests wait for something most of the time.
+TESTS_AT_ONCE ?= 3
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .PHONY: help run migrate test lint types bench postman coverage lock
@@ -19,7 +21,8 @@ migrate: .venv/runtime ## bring the database to this version's schema
 	@$(BIN)/python -m workers migrate
 
 test: .venv/development ## run all tests; they start what they need
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -m "not alone" --numprocesses $(TESTS_AT_ONCE) --dist loadfile
+	@$(BIN)/python -m pytest -m alone
 
 lint: .venv/development ## ruff and the import rules
 	@$(BIN)/ruff check .

@@ -1,7 +1,7 @@
 """Fixtures for all tests: a real Redis, settings in a folder of their own, the database on SQLite and on MariaDB."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from flashapi import settings as reading
 from flashapi.connections import Connections
 from flashapi.settings import Settings
 from tests.support import servers
+from tests.support.installation import Installation
 from workers.migrations import migrate
 
 
@@ -76,3 +77,15 @@ def connections(database: Settings) -> Iterator[Connections]:
     opened = Connections(database)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def make_installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Installation]]:
+    """Makes installations that are ended with the test; keywords become environment variables."""
+    folder = tmp_path_factory.mktemp("i")  # a short path, for Unix sockets are to lie in it
+    with ExitStack() as stack:
+
+        def make(name: str = "one", **environ: str) -> Installation:
+            return stack.enter_context(Installation(folder / name, environ))
+
+        yield make

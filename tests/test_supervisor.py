@@ -7,11 +7,9 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 import redis
 
 from flashapi import settings as reading
@@ -21,17 +19,6 @@ from workers.first_start import EXAMPLE, write_dotenv
 
 LEFT_WITHIN_SECONDS = 2.0
 STOPPED_WITHIN_SECONDS = 10.0
-
-
-@pytest.fixture
-def make_installation(tmp_path: Path) -> Iterator[Callable[..., Installation]]:
-    """Makes installations that are ended with the test; keywords become environment variables."""
-    with ExitStack() as stack:
-
-        def make(name: str = "one", **environ: str) -> Installation:
-            return stack.enter_context(Installation(tmp_path / name, environ))
-
-        yield make
 
 
 def test_sigterm_ends_everything_in_time(make_installation: Callable[..., Installation]) -> None:

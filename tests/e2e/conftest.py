@@ -1,9 +1,7 @@
 """Whole installations, shared by the tests of a module where one suffices."""
 
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 
@@ -14,17 +12,6 @@ from tests.support.listeners import SocketListener
 ALL_EVENTS = [
     "qr_updated", "session_connected", "session_disconnected", "message_received", "message_update", "presence_update",
 ]
-
-
-@pytest.fixture
-def make_installation(tmp_path: Path) -> Iterator[Callable[..., Installation]]:
-    """Makes installations that are ended with the test; keywords become environment variables."""
-    with ExitStack() as stack:
-
-        def make(name: str = "installation", **environ: str) -> Installation:
-            return stack.enter_context(Installation(tmp_path / name, environ))
-
-        yield make
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ def test_a_receiver_that_is_down_then_slow_then_fails(running: Installation) -> 
     assert figures["as it should be"] == "yes", figures
 
 
+@pytest.mark.alone
 def test_a_hanging_endpoint_delays_nobody(running: Installation) -> None:
     figures = hanging(running, events=30, per_second=10)
     beside = int(figures["nine beside a hanging one: p50, p99 ms"].split(", ")[1])

@@ -6,11 +6,13 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 import requests
 
 from tests.support.installation import Installation, Session, timed
 from tests.support.servers import wait_until
 
+pytestmark = pytest.mark.alone
 HEALTH_WITHIN_SECONDS = 0.05
 SEND_WITHIN_SECONDS = 1.0
 LOCKED_SECONDS = 2.0

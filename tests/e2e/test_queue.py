@@ -63,6 +63,7 @@ def test_queues_survive_kills_and_an_emptied_redis(running: Installation, policy
         assert not verdict.missing and verdict.twice <= kills * len(lines), verdict
 
 
+@pytest.mark.alone
 def test_gaps_keep_their_time(running: Installation) -> None:
     lines = make_lines(running, 5, "62")
     for line in lines:
@@ -73,6 +74,7 @@ def test_gaps_keep_their_time(running: Installation) -> None:
     assert off[len(off) // 2] <= 10 and off[-1] <= 50, off
 
 
+@pytest.mark.alone
 def test_a_moment_is_kept(running: Installation) -> None:
     (line,) = make_lines(running, 1, "63")
     line.session.api("PUT", "/api/config/queue", {"gap": 0})

@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -94,7 +93,7 @@ def test_a_paired_session_comes_back_after_a_stop(make_installation: Callable[..
     bob.wait_text("depois do reinício")
 
 
-def test_the_dotenv_that_is_written(make_installation: Callable[..., Installation], tmp_path: Path) -> None:
+def test_the_dotenv_that_is_written(make_installation: Callable[..., Installation]) -> None:
     running = make_installation(GLOBAL_API_KEY="", GLOBAL_WEBSOCKET_SECRET="").start()
     dotenv = running.folder / ".env"
     assert dotenv.stat().st_mode & 0o777 == 0o600
