@@ -21,7 +21,8 @@ migrate: .venv/runtime ## bring the database to this version's schema
 	@$(BIN)/python -m workers migrate
 
 test: .venv/development ## run all tests; they start what they need
-	@$(BIN)/python -m pytest -m "not alone" --numprocesses $(TESTS_AT_ONCE) --dist loadfile
+	@$(BIN)/python -m pytest -m "not alone" --numprocesses $(TESTS_AT_ONCE) --dist loadfile \
+		-p tests.support.coverage --surface=check
 	@$(BIN)/python -m pytest -m alone
 
 lint: .venv/development ## ruff and the import rules
@@ -38,7 +39,7 @@ postman: .venv/runtime ## write docs/postman.json, the Postman collection of all
 	@$(BIN)/python -m flashapi.postman docs/postman.json
 
 coverage: .venv/development ## write docs/coverage.md: which end-to-end test has seen which route, kind and event
-	@$(BIN)/python -m pytest -q -p tests.support.coverage $(SEEING)
+	@$(BIN)/python -m pytest -q -p tests.support.coverage --surface=write $(SEEING)
 
 lock: .venv/development ## pin the requirements anew; do it on the oldest Python meant to work (Debian 12: 3.11.2)
 	@$(BIN)/pip install --quiet pip-tools

@@ -3,43 +3,31 @@
 `python -m bench.event_runs [run | run/database ...]` for some of the runs only; the figures of the others stay.
 """
 
-import json
-import os
-import platform
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
-from typing import Any
 
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from bench.event_storms import storms
 from bench.measure import fresh_installation
-from tests.support.databases import KINDS, database_of
+from bench.page import Figures, Page
+from tests.support.databases import database_of
 from tests.support.eventing import (
-    Account,
-    Returning,
     Writer,
     begin,
     deliveries_of,
-    flush_redis,
     log_since,
     milliseconds,
+    pair,
     take_account,
     wait_delivered,
     wait_quiet,
 )
-from tests.support.installation import Installation, Phone, Session
+from tests.support.installation import Installation
 from tests.support.receivers import Delivery, Receiver
 from tests.support.servers import free_port, wait_until
-
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "event-runs.md"
-FIGURES = PAGE.with_suffix(".json")
-STORMS = 5
-
-Figures = dict[str, str]
 
 
 @contextmanager
@@ -47,12 +35,6 @@ def installation(kind: str) -> Iterator[Installation]:
     """A running installation on this database, whose webhooks may go to this machine."""
     with database_of(kind) as variables, fresh_installation(**variables, ALLOW_PRIVATE_URLS="true") as running:
         yield running
-
-
-def pair(running: Installation, number: int) -> tuple[Session, Phone, Phone]:
-    """A connected session, its phone, and another phone that writes to it."""
-    own, other = running.phone(f"55119400{number:05d}"), running.phone(f"55119500{number:05d}")
-    return running.paired(f"eventos-{number}", own), own, other
 
 
 def verify(secret: str, deliveries: Sequence[Delivery]) -> int:
@@ -104,7 +86,7 @@ def unreliable(
     with receiver:
         done = wait_delivered(session, made["id"], patience)
         seconds = time.monotonic() - began
-        wait_quiet(running, session, f"texto {events - 1}", 60)
+        wait_quiet(running, session, writer.last_text, 60)
         log = [event for event in log_since(running, session.key, start) if event["event"] == "message_received"]
         rows = deliveries_of(session, made["id"])
         account = take_account(log, rows, [each.event_id for each in receiver.taken], None)
@@ -170,65 +152,6 @@ def hanging(running: Installation, *, events: int, per_second: float) -> Figures
     return found
 
 
-def storm(running: Installation, number: int, *, seconds: float, per_second: float, cuts: int) -> Account:
-    """Must show 3-5: a client cut off again and again while processes are killed and Redis loses its data."""
-    session, own, other = pair(running, 10 + number)
-    with Receiver() as receiver:
-        made, start = begin(session, receiver.url)
-        with Returning(running, session, start) as client, Writer(other, own, per_second) as writer:
-            _disturb(running, client, seconds, cuts)
-            writer.ended.set()
-            writer.thread.join()
-            running.wait_ready(120)
-            wait_quiet(running, session, f"texto {writer.sent - 1}", 120)
-            wait_delivered(session, made["id"], 180)
-            log = log_since(running, session.key, start)
-            heard = {event["id"] for event in log if event["event"] in ("message_received", "chats_update")}
-            wait_until(lambda: heard <= client.ids.keys(), "the client has all", 60)
-        rows = deliveries_of(session, made["id"])
-        account = take_account(log, rows, [each.event_id for each in receiver.taken], client)
-    return account
-
-
-def _disturb(running: Installation, client: Returning, seconds: float, cuts: int) -> None:
-    """Cut the client off `cuts` times within `seconds`, and between that kill each kind of process, and empty Redis."""
-    deeds: list[Callable[[], Any]] = [
-        lambda: _kill(running, "gunicorn"),
-        lambda: _kill(running, "workers webhooks"),
-        lambda: _kill(running, "redis.sock"),
-        lambda: _kill(running, "workers sessions"),
-        lambda: flush_redis(running),
-    ]
-    ended = threading.Event()
-    for cut in range(cuts):
-        ended.wait(seconds / cuts)
-        if cut % max(1, cuts // len(deeds)) == 0 and deeds:
-            deeds.pop(0)()
-        client.cut()
-
-
-def _kill(running: Installation, name: str) -> None:
-    wait_until(lambda: running.pids(name), f"there is a process {name}", 60)
-    running.kill(name)
-
-
-def storms(running: Installation, runs: int = STORMS, **load: Any) -> Iterator[Figures]:
-    """Several storms, one after the other, in one installation."""
-    for number in range(runs):
-        account = storm(running, number, **load)
-        states = account.states
-        yield {
-            "recorded": str(account.recorded),
-            "delivered + dead + waiting": f"{states['delivered']} + {states['dead']} + "
-            f"{states['waiting'] + states['slow']}",
-            "receiver: missing, repeated, out of order": f"{account.missing_at_receiver}, "
-            f"{account.repeated_at_receiver}, {account.out_of_order_at_receiver}",
-            "client: missing, repeated, out of order": f"{account.missing_at_client}, "
-            f"{account.repeated_at_client}, {account.out_of_order_at_client}",
-            "as it should be": "yes" if account.faultless else "NO",
-        }
-
-
 def _run_unreliable(kind: str) -> Iterator[Figures]:
     with installation(kind) as running:
         yield unreliable(running, events=500, down=120, slow=20, slow_seconds=3, patience=1_800)
@@ -244,68 +167,25 @@ def _run_storms(kind: str) -> Iterator[Figures]:
         yield from storms(running, seconds=60, per_second=50, cuts=20)
 
 
-RUNS: dict[str, tuple[str, Callable[[str], Iterator[Figures]]]] = {
-    "unreliable": (
-        "A receiver down for two minutes, then slow (3 s, twenty times), then failing every third time",
-        _run_unreliable,
-    ),
-    "hanging": ("Ten endpoints, one of which never answers: the lag of the nine others", _run_hanging),
-    "storms": (
-        "A WebSocket client cut off twenty times a minute, up to 50 messages/s; web, webhook and session processes "
-        "and Redis are killed (-9) once each, and Redis is emptied (FLUSHALL) once",
-        _run_storms,
-    ),
-}
-
-
-def write_page(figures: dict[str, dict[str, list[Figures]]]) -> None:
-    """The page, from all figures known."""
-    parts = [
-        "# Events, run by run",
-        "Written by `python -m bench.event_runs`; not by hand. Everything runs on one machine: the processes of the "
-        f"installation, the simulated network with its phones, the receivers and the database ({os.cpu_count()} cores, "
-        f"{platform.machine()}). A lag is from the moment the event was recorded to its arrival at the receiver. "
-        "Repetitions carry the id of the first delivery; order is that of the first time each was seen.",
-    ]
-    for name, (title, _) in RUNS.items():
-        found = figures.get(name, {})
-        columns = {
-            f"{kind} {number}" if len(runs) > 1 else kind: run
-            for kind, runs in found.items()
-            for number, run in enumerate(runs, 1)
-        }
-        if not columns:
-            continue
-        rows = list(next(iter(columns.values())))
-        if len(columns) > 2:
-            table = [f"| | {' | '.join(rows)} |", "|---|" + "---|" * len(rows)]
-            table += [f"| {column} | {' | '.join(run.values())} |" for column, run in columns.items()]
-        else:
-            table = [f"| | {' | '.join(columns)} |", "|---|" + "---|" * len(columns)]
-            table += [f"| {row} | {' | '.join(run.get(row, '') for run in columns.values())} |" for row in rows]
-        parts += [f"## {title}", "\n".join(table)]
-    PAGE.parent.mkdir(exist_ok=True)
-    PAGE.write_text("\n\n".join(parts) + "\n")
-
-
-def main(names: Sequence[str] = ()) -> None:
-    """Make the runs, one after the other, and keep the page up with each."""
-    for named in names or RUNS:
-        name, _, only = named.partition("/")
-        for kind in [only] if only else KINDS:
-            found: list[Figures] = []
-            for each in RUNS[name][1](kind):
-                found.append(each)
-                print(f"{name} on {kind}: {each}", flush=True)
-                _keep(name, kind, found)
-
-
-def _keep(name: str, kind: str, found: list[Figures]) -> None:
-    figures: dict[str, dict[str, list[Figures]]] = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
-    figures.setdefault(name, {})[kind] = found
-    FIGURES.write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n")
-    write_page(figures)
+PAGE = Page(
+    "event-runs",
+    "Events, run by run",
+    "A lag is from the moment the event was recorded to its arrival at the receiver. Repetitions carry the id of the "
+    "first delivery; order is that of the first time each was seen.",
+    {
+        "unreliable": (
+            "A receiver down for two minutes, then slow (3 s, twenty times), then failing every third time",
+            _run_unreliable,
+        ),
+        "hanging": ("Ten endpoints, one of which never answers: the lag of the nine others", _run_hanging),
+        "storms": (
+            "A WebSocket client cut off twenty times a minute, under 50 events/s; web, webhook and session processes "
+            "and Redis are killed (-9) once each, and Redis is emptied (FLUSHALL) once",
+            _run_storms,
+        ),
+    },
+)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    PAGE.make(sys.argv[1:])

@@ -3,22 +3,56 @@
 import json
 import os
 import platform
-from collections.abc import Mapping
+import subprocess
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.databases import KINDS
+
+ROOT = Path(__file__).resolve().parent.parent
+WIDEST = 2
+"""A table with more runs than these has a row for each instead of a column."""
+
 Figures = dict[str, str]
+Run = Callable[[str], Iterable[Figures]]
+"""Takes a kind of database; gives the figures of one run, or of several in a row."""
+Kept = dict[str, dict[str, list[Figures]]]
+"""Figures by run and kind of database."""
 
 
-def keep(page: Path, heading: str, titles: Mapping[str, str], name: str, kind: str, found: Figures) -> None:
-    """Note the figures of one run on one kind of database, and write the page anew."""
-    store = page.with_suffix(".json")
-    figures: dict[str, dict[str, Figures]] = json.loads(store.read_text()) if store.exists() else {}
-    figures.setdefault(name, {})[kind] = found | {"load average of the machine": f"{os.getloadavg()[1]:.1f}"}
-    page.parent.mkdir(exist_ok=True)
-    store.write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n")
-    parts = [f"# {heading}", _where()]
-    parts += [f"## {title}\n\n{_table(figures[run])}" for run, title in titles.items() if run in figures]
-    page.write_text("\n\n".join(parts) + "\n")
+@dataclass(frozen=True)
+class Page:
+    """What a page is made of."""
+
+    name: str
+    """Of the file in docs/, without its ending."""
+    heading: str
+    note: str
+    """What a reader has to know of the figures."""
+    runs: Mapping[str, tuple[str, Run]]
+    """By name: a title and how it is made."""
+
+    def make(self, names: Sequence[str] = ()) -> None:
+        """Make all runs, or some (`run` or `run/database`), one after the other; keep the page up with each."""
+        for asked in names or self.runs:
+            name, _, only = asked.partition("/")
+            for kind in [only] if only else KINDS:
+                found: list[Figures] = []
+                for figures in self.runs[name][1](kind):
+                    found.append(figures | {"load average": f"{os.getloadavg()[1]:.1f}", "commit": _commit()})
+                    print(f"{name} on {kind}: {figures}", flush=True)
+                    self._keep(name, kind, found)
+
+    def _keep(self, name: str, kind: str, found: list[Figures]) -> None:
+        text = ROOT / "docs" / f"{self.name}.md"
+        store = text.with_suffix(".json")
+        kept: Kept = json.loads(store.read_text()) if store.exists() else {}
+        kept.setdefault(name, {})[kind] = found
+        store.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n")
+        parts = [f"# {self.heading}", f"{_where()} {self.note}".strip()]
+        parts += [f"## {title}\n\n{_table(kept[run])}" for run, (title, _) in self.runs.items() if run in kept]
+        text.write_text("\n\n".join(parts) + "\n")
 
 
 def _where() -> str:
@@ -29,8 +63,24 @@ def _where() -> str:
     )
 
 
-def _table(found: Mapping[str, Figures]) -> str:
-    rows = list(dict.fromkeys(row for figures in found.values() for row in figures))
-    lines = [f"| | {' | '.join(found)} |", "|---|" + "---|" * len(found)]
-    lines += [f"| {row} | {' | '.join(figures.get(row, '') for figures in found.values())} |" for row in rows]
-    return "\n".join(lines)
+def _commit() -> str:
+    """What was running, as git calls it."""
+    command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def _table(found: Mapping[str, Sequence[Figures]]) -> str:
+    columns = {
+        f"{kind} {number}" if len(several) > 1 else kind: figures
+        for kind, several in found.items()
+        for number, figures in enumerate(several, 1)
+    }
+    names = list(dict.fromkeys(name for figures in columns.values() for name in figures))
+    if len(columns) <= WIDEST:
+        return _lines(list(columns), {name: [each.get(name, "") for each in columns.values()] for name in names})
+    return _lines(names, {column: [each.get(name, "") for name in names] for column, each in columns.items()})
+
+
+def _lines(headings: Sequence[str], rows: Mapping[str, Sequence[str]]) -> str:
+    lines = [f"| | {' | '.join(headings)} |", "|---|" + "---|" * len(headings)]
+    return "\n".join([*lines, *(f"| {name} | {' | '.join(cells)} |" for name, cells in rows.items())])

@@ -10,12 +10,11 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from bench.measure import fresh_installation
-from bench.page import Figures, keep
-from tests.support.databases import KINDS, database_of, url_of
+from bench.page import Figures, Page
+from tests.support.databases import database_of, url_of
 from tests.support.installation import Installation, Session
 from tests.support.listeners import SocketListener
 from tests.support.queueing import (
@@ -25,13 +24,13 @@ from tests.support.queueing import (
     fill,
     intervals,
     judge,
+    keyed,
     length,
     make_lines,
     stuff,
 )
 from tests.support.servers import wait_until
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "queue-runs.md"
 SESSIONS, EACH = 10, 100
 KILL_EVERY_SECONDS = 8.0
 GAP_MS = 1_200
@@ -152,13 +151,13 @@ def keys(kind: str) -> Figures:
             figures[f"{name}: at the phone"] = str(line.friend.texts().count(name))
         running.api("POST", "/api/sandbox/fault", {"numero": line.session.status()["phoneNumber"], "kind": "lost_ack"})
         with ThreadPoolExecutor(1) as pool:
-            first = pool.submit(keyed, line.session, line.friend.number, "em voo", "chave-em-voo", {})
+            first = pool.submit(keyed, line.session, line.friend.number, "em voo")
             line.friend.wait_text("em voo")
             running.kill("workers sessions")
             line.session.wait_state("connected", 60)
-            again = keyed(line.session, line.friend.number, "em voo", "chave-em-voo", {})
+            again = keyed(line.session, line.friend.number, "em voo")
             statuses = f"{first.result().status_code}, {again.status_code}"
-        other = keyed(line.session, line.friend.number, "outro texto", "chave-em-voo", {})
+        other = keyed(line.session, line.friend.number, "em voo", delay=1)
         times = line.friend.texts().count("em voo")
         figures["killed in flight: answers"] = statuses
         figures["killed in flight: at the phone"] = str(times)
@@ -168,17 +167,9 @@ def keys(kind: str) -> Figures:
         return figures
 
 
-def keyed(session: Session, to: str, text: str, key: str, extra: dict[str, Any]) -> Any:
-    """One send with an Idempotency-Key."""
-    running = session.installation
-    body = {"to": to, "text": text, "linkPreview": False, **extra}
-    headers = {"apikey": session.key, "Idempotency-Key": key}
-    return running.http.post(f"{running.base}/api/chat/send-text", json=body, headers=headers, timeout=90)
-
-
 def _at_once(session: Session, to: str, text: str, extra: dict[str, Any]) -> list[Any]:
     with ThreadPoolExecutor(CALLERS) as pool:
-        calls = [pool.submit(keyed, session, to, text, f"chave-{text}", extra) for _ in range(CALLERS)]
+        calls = [pool.submit(keyed, session, to, text, **extra) for _ in range(CALLERS)]
         return [call.result() for call in calls]
 
 
@@ -275,35 +266,33 @@ def _yes(good: bool) -> str:
     return "yes" if good else "NO"
 
 
-RUNS: dict[str, tuple[str, Callable[[str], Figures]]] = {
-    "hold": (
-        f"{SESSIONS * EACH} messages over {SESSIONS} sessions, kill -9 of the session workers every "
-        f"{KILL_EVERY_SECONDS:g} s, policy `hold`",
-        lambda kind: crashes(kind, "hold"),
-    ),
-    "resend": ("The same with policy `resend`", lambda kind: crashes(kind, "resend")),
-    "redis": (
-        "The same with `hold`, and FLUSHALL and a kill -9 of Redis in the middle",
-        lambda kind: crashes(kind, "hold", lose_redis=True),
-    ),
-    "gaps": (f"A gap of {GAP_MS} ms, {SENDERS} sessions sending, between messages at the phones", gaps),
-    "appointments": (f"`sendAt`, {SENDERS} sessions sending, at the phones", appointments),
-    "keys": (f"One Idempotency-Key from {CALLERS} clients at once, and one killed in flight", keys),
-    "lost_ack": ("A lost ack", lost_ack),
-    "stuffed": (f"{STUFFED:,} rows queued", stuffed),
-}
+def _once(run: Callable[[str], Figures]) -> Callable[[str], list[Figures]]:
+    return lambda kind: [run(kind)]
 
 
-def main(names: Sequence[str] = ()) -> None:
-    """Make the runs, one after the other, and keep the page up with each."""
-    titles = {name: title for name, (title, _) in RUNS.items()}
-    for asked in names or RUNS:
-        name, _, only = asked.partition("/")
-        for kind in [only] if only else KINDS:
-            found = RUNS[name][1](kind)
-            print(f"{name} on {kind}: {found}", flush=True)
-            keep(PAGE, "The send queue, run by run", titles, name, kind, found)
+PAGE = Page(
+    "queue-runs",
+    "The send queue, run by run",
+    "",
+    {
+        "hold": (
+            f"{SESSIONS * EACH} messages over {SESSIONS} sessions, kill -9 of the session workers every "
+            f"{KILL_EVERY_SECONDS:g} s, policy `hold`",
+            lambda kind: [crashes(kind, "hold")],
+        ),
+        "resend": ("The same with policy `resend`", lambda kind: [crashes(kind, "resend")]),
+        "redis": (
+            "The same with `hold`, and FLUSHALL and a kill -9 of Redis in the middle",
+            lambda kind: [crashes(kind, "hold", lose_redis=True)],
+        ),
+        "gaps": (f"A gap of {GAP_MS} ms, {SENDERS} sessions sending, between messages at the phones", _once(gaps)),
+        "appointments": (f"`sendAt`, {SENDERS} sessions sending, at the phones", _once(appointments)),
+        "keys": (f"One Idempotency-Key from {CALLERS} clients at once, and one killed in flight", _once(keys)),
+        "lost_ack": ("A lost ack", _once(lost_ack)),
+        "stuffed": (f"{STUFFED:,} rows queued", _once(stuffed)),
+    },
+)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    PAGE.make(sys.argv[1:])

@@ -4,6 +4,7 @@ from flask import Flask
 from flask_talisman import Talisman
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from flashapi import logs
 from flashapi.api import (
@@ -71,6 +72,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     tracing.init_app(app)
     cors.init_app(app, settings)
     _add_security_headers(app, settings)
+    _trust_proxies(app, settings)
     Limiter(settings, connections.redis).init_app(app)
     _register_routes(app, settings)
     websocket.init_app(app, connections, settings, hub)
@@ -86,6 +88,12 @@ def _configure(app: Flask, settings: Settings) -> None:
         MAX_CONTENT_LENGTH=settings.body_limit_bytes,
         MAX_FORM_MEMORY_SIZE=settings.body_limit_bytes,
     )
+
+
+def _trust_proxies(app: Flask, settings: Settings) -> None:
+    """Take the caller's address and scheme from the reverse proxies that are known to stand before us."""
+    if count := settings.trusted_proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count)  # type: ignore[method-assign]
 
 
 def _add_security_headers(app: Flask, settings: Settings) -> None:

@@ -6,28 +6,23 @@ redirect again; bounds size and total time, handshakes and dripping answers incl
 
 import base64
 import http.client
-import select
-import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
 from http import HTTPStatus
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
-from flashapi.addresses import OutgoingFailed, OutgoingRefused, Peer, is_local_name, is_public, literal, resolve
+from flashapi.addresses import OutgoingFailed, OutgoingRefused, is_local_name, is_public, literal
+from flashapi.outgoing_connection import PORTS, Connection
 
 __all__ = ["Fetched", "Fetcher", "OutgoingFailed", "OutgoingRefused"]
 
-PORTS = {"http": 80, "https": 443}
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 MAX_REDIRECTS = 5
 MAX_URL = 2_048
 KEPT_PER_DESTINATION = 2
-KEPT_SECONDS = 50.0
 ANSWER_KEPT_BYTES = 64 * 1024
 """How much of an answer to a POST is read; a connection with more on it isn't kept."""
 CHUNK = 64 * 1024
@@ -50,7 +45,7 @@ class Fetcher:
 
     def __init__(self, allow_private: bool) -> None:
         self.allow_private = allow_private
-        self._idle: dict[tuple[str, str, int], list[_Connection]] = {}
+        self._idle: dict[tuple[str, str, int], list[Connection]] = {}
         self._lock = threading.Lock()
 
     def check_url(self, url: str) -> None:
@@ -151,7 +146,7 @@ class Fetcher:
             named = {name.lower(): value for name, value in answer.getheaders()}
             return Fetched(url=url, status=answer.status, headers=named, content=content)
 
-    def _connection(self, scheme: str, host: str, port: int) -> "tuple[_Connection, bool]":
+    def _connection(self, scheme: str, host: str, port: int) -> tuple[Connection, bool]:
         """A connection, and whether it has been used before."""
         with self._lock:
             idle = self._idle.get((scheme, host, port), [])
@@ -163,9 +158,9 @@ class Fetcher:
                     self._keep(other)
                 return connection, True
             connection.end()
-        return _Connection(scheme, host, port, self.allow_private), False
+        return Connection(scheme, host, port, self.allow_private), False
 
-    def _keep(self, connection: "_Connection") -> None:
+    def _keep(self, connection: Connection) -> None:
         connection.idle_since = time.monotonic()
         key = (connection.scheme, connection.host, connection.port)
         with self._lock:
@@ -174,98 +169,6 @@ class Fetcher:
                 idle.append(connection)
                 return
         connection.end()
-
-
-class _Connection(http.client.HTTPConnection):
-    """A connection to a judged address, with one deadline over everything that happens on it."""
-
-    def __init__(self, scheme: str, host: str, port: int, allow_private: bool) -> None:
-        super().__init__(host, port)
-        self.scheme = scheme
-        self.default_port = PORTS[scheme]  # so that Host carries only an unusual port
-        self.allow_private = allow_private
-        self.idle_since = 0.0
-        self.expired = False
-        self._ends = 0.0
-        self.answer: http.client.HTTPResponse | None = None
-        self._cord: socket.socket | None = None
-
-    def connect(self) -> None:
-        """Resolve, judge and connect, all before the deadline."""
-        peers = resolve(self.host, self.port, self.allow_private, self.check_deadline())
-        plain = self._first_answering(peers)
-        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        plain.settimeout(None)  # from here the deadline is the only clock
-        self.sock = plain
-        self._cord = plain.dup()
-        self.check_deadline()  # it may have passed while there was no cord to cut
-        if self.scheme == "https":
-            self.sock = _tls().wrap_socket(plain, server_hostname=self.host)
-
-    def _first_answering(self, peers: list[Peer]) -> socket.socket:
-        for number, (family, address) in enumerate(peers):
-            plain = socket.socket(family, socket.SOCK_STREAM)
-            try:
-                plain.settimeout(self.check_deadline() / (len(peers) - number))
-                plain.connect(address)
-                return plain
-            except OSError:
-                plain.close()
-                if number == len(peers) - 1:
-                    raise
-        raise OSError("no address")
-
-    @contextmanager
-    def until(self, ends: float) -> Iterator[None]:
-        """Cut the connection when the clock reaches `ends`, whatever it is doing then."""
-        self._ends = ends
-        self.expired = False
-        timer = threading.Timer(max(0.0, ends - time.monotonic()), self._expire)
-        timer.daemon = True
-        timer.start()
-        try:
-            yield
-        finally:
-            timer.cancel()
-
-    def is_usable(self) -> bool:
-        """Whether a kept connection can carry another request: silent, open and not too old."""
-        if self.sock is None or time.monotonic() - self.idle_since > KEPT_SECONDS:
-            return False
-        poller = select.poll()
-        poller.register(self.sock, select.POLLIN)
-        return not poller.poll(0)
-
-    def check_deadline(self) -> float:
-        """The seconds left; raises TimeoutError when there are none."""
-        left = self._ends - time.monotonic()
-        if left <= 0:
-            self.expired = True
-        if self.expired:
-            raise TimeoutError("timed out")
-        return left
-
-    def end(self) -> None:
-        """Close everything; http.client calls `close` before it reads a body that ends with the connection."""
-        self.close()
-        if self.answer is not None:
-            self.answer.close()
-        if self._cord is not None:
-            self._cord.close()
-            self._cord = None
-
-    def _expire(self) -> None:
-        # A timeout of the socket would start anew with each byte received; a shutdown ends whatever waits on it.
-        self.expired = True
-        cord = self._cord
-        if cord is not None:
-            with suppress(OSError):
-                cord.shutdown(socket.SHUT_RDWR)
-
-
-@cache
-def _tls() -> ssl.SSLContext:
-    return ssl.create_default_context()
 
 
 def _authorization(parts: SplitResult) -> dict[str, str]:

@@ -29,6 +29,7 @@ class Settings:
     host: str = "127.0.0.1"
     public_url: str = ""
     web_workers: int = 2
+    trusted_proxies: int = 0
     log_level: str = "info"
     environment: str = "production"
     timezone: str = "America/Sao_Paulo"
@@ -170,6 +171,7 @@ class _Reader:
             host=host,
             public_url=public_url,
             web_workers=self.integer("WEB_WORKERS", 2, low=1, high=64),
+            trusted_proxies=self.integer("TRUSTED_PROXIES", 0, low=0, high=8),
             log_level=self.text("LOG_LEVEL", "info").lower(),
             environment=self.text("NODE_ENV", "production"),
             timezone=self.text("TZ", "America/Sao_Paulo"),

@@ -6,9 +6,11 @@ from dataclasses import replace
 import pytest
 from flask import Flask
 
+from flashapi.api.current import EXTENSION
 from flashapi.app import create_app
 from flashapi.settings import Settings
 from tests.api.conftest import Caller, Owner, own_session
+from workers.migrations import migrate
 
 
 @pytest.fixture
@@ -99,3 +101,19 @@ def test_the_original_example_values_are_honoured_with_a_warning(
 ) -> None:
     create_app(replace(settings, rate_limit_max=100, rate_limit_window_ms=900_000))
     assert "rate_limit_of_original_enforced" in capsys.readouterr().out + caplog.text
+
+
+@pytest.mark.parametrize(("proxies", "statuses"), [(0, [404] * 5 + [429]), (1, [404] * 6)])
+def test_behind_a_proxy_the_address_it_tells_counts(
+    settings: Settings, proxies: int, statuses: list[int]
+) -> None:
+    migrate(settings)
+    app = create_app(replace(settings, trusted_proxies=proxies))
+    caller = Caller(app.test_client(), None)
+    forged = "10.9.9.9"
+    told = [
+        caller.get("/api/nope", headers={"X-Forwarded-For": f"{forged}, 203.0.113.{number}"}).status_code
+        for number in range(6)
+    ]
+    assert told == statuses
+    app.extensions[EXTENSION].connections.close()

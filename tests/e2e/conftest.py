@@ -5,9 +5,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.databases import KINDS, database_of
 from tests.support.groups import GROUP_EVENTS, People
 from tests.support.installation import Installation
 from tests.support.listeners import SocketListener
+from tests.support.servers import NoServer
 
 ALL_EVENTS = [
     "qr_updated", "session_connected", "session_disconnected", "message_received", "message_update", "presence_update",
@@ -45,3 +47,15 @@ def bob_hears(people: People) -> Iterator[SocketListener]:
     """What the second session is told of groups."""
     with SocketListener(people.installation.base, people.second.key, events=GROUP_EVENTS) as socket:
         yield socket
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """One installation per database for the tests that leave it as it was."""
+    try:
+        with database_of(request.param) as variables:
+            folder = tmp_path_factory.mktemp(f"fila-{request.param}")
+            with Installation(folder, variables | {"RATE_LIMIT_MAX_REQUESTS": "100000"}) as started:
+                yield started.start()
+    except NoServer as reason:
+        pytest.skip(str(reason))

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from bench.event_runs import hanging, storms, unreliable
+from bench.event_runs import hanging, unreliable
+from bench.event_storms import storms
 from tests.support.installation import Installation
 
 

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from flashapi import outgoing
+from flashapi import outgoing_connection
 from flashapi.outgoing import Fetcher, OutgoingFailed
 
 
@@ -39,7 +39,7 @@ def port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: list[str | None
     """Of a server for `localhost`, whose certificate this machine trusts during the test."""
     certificate = make_certificate(tmp_path, "localhost")
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    outgoing._tls.cache_clear()
+    outgoing_connection._tls.cache_clear()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     context.sni_callback = lambda _socket, name, _context: asked.append(name)
@@ -51,7 +51,7 @@ def port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: list[str | None
     server.shutdown()
     thread.join()
     server.server_close()
-    outgoing._tls.cache_clear()
+    outgoing_connection._tls.cache_clear()
 
 
 def test_trusted_name_is_fetched(port: int, asked: list[str | None]) -> None:

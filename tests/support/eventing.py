@@ -20,8 +20,19 @@ NAMES = ["message_received", "chats_update", "contacts_update", "message_update"
 UNFINISHED = ("waiting", "slow")
 
 
+def pair(running: Installation, number: int) -> tuple[Session, Phone, Phone]:
+    """A connected session, its phone, and another phone that writes to it."""
+    own = running.phone(f"55119400{number:05d}")
+    return running.paired(f"eventos-{number}", own), own, friend(running, number)
+
+
+def friend(running: Installation, number: int) -> Phone:
+    """A phone that writes to sessions."""
+    return running.phone(f"55119500{number:05d}")
+
+
 class Writer:
-    """A phone that sends texts to a session, so many a second, whatever happens to the API meanwhile."""
+    """A phone that sends texts to a session, so many a second; what an outage of the API delays, it makes up for."""
 
     def __init__(self, phone: Phone, to: Phone, per_second: float, count: int | None = None) -> None:
         self.phone = phone
@@ -37,8 +48,20 @@ class Writer:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.finish()
+
+    def finish(self) -> None:
+        """Send no more."""
         self.ended.set()
         self.thread.join()
+
+    @property
+    def last_text(self) -> str:
+        """The text of the message sent last."""
+        return self._text(self.sent - 1)
+
+    def _text(self, number: int) -> str:
+        return f"texto {number} de {self.phone.number}"
 
     def _write(self) -> None:
         http = requests.Session()
@@ -47,11 +70,11 @@ class Writer:
         headers = {"apikey": self.phone.installation.environ["GLOBAL_API_KEY"]}
         due = time.monotonic()
         while not self.ended.is_set() and self.sent != self.count:
-            body = {"to": self.to.number, "text": f"texto {self.sent}"}
+            body = {"to": self.to.number, "text": self._text(self.sent)}
             with suppress(requests.RequestException):  # the web tier is away: the same text again
                 if http.post(url, json=body, headers=headers, timeout=10).ok:
                     self.sent += 1
-            due = max(due + self.pause, time.monotonic() - 1)
+            due += self.pause
             self.ended.wait(max(0.0, due - time.monotonic()))
         http.close()
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import redis
+import requests
 
 from flashapi.connections import create_engine
 from flashapi.models.base import now_ms
@@ -170,3 +171,16 @@ def stuff(url: str, session: Session, count: int) -> None:
         added = queues.update().where(queues.c.session_id == session.id).values(queued=queues.c.queued + count)
         assert connection.execute(added).rowcount, "the session's queue has been used before"
     engine.dispose()
+
+
+def wait_empty(lines: list[Line], seconds: float = 60) -> None:
+    """Wait until nothing of these queues is left to go."""
+    wait_until(lambda: not any(length(line.session) for line in lines), "the queues are empty", seconds)
+
+
+def keyed(session: Session, to: str, text: str, **extra: Any) -> requests.Response:
+    """Send a text under an Idempotency-Key made of it, whatever comes of it."""
+    running = session.installation
+    body = {"to": to, "text": text, "linkPreview": False, **extra}
+    headers = {"apikey": session.key, "Idempotency-Key": f"chave {text}"}
+    return requests.post(f"{running.base}/api/chat/send-text", json=body, headers=headers, timeout=90)

@@ -1,0 +1,82 @@
+"""The send queue through kills, lost Redis data and lost acks, on both databases."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.support.installation import Installation
+from tests.support.listeners import SocketListener
+from tests.support.queueing import drain, empty_and_restart_redis, fill, judge, keyed, make_lines
+from tests.support.servers import wait_until
+
+KILL_EVERY_SECONDS = 8.0
+
+
+@pytest.mark.parametrize("policy", ["hold", "resend"])
+def test_queues_survive_kills_and_an_emptied_redis(running: Installation, policy: str) -> None:
+    prefix = "60" if policy == "hold" else "61"
+    lines = make_lines(running, 4, prefix)
+    for line in lines:
+        fill(line, 20, policy=policy)
+    kills = 0
+
+    def disturb() -> None:
+        nonlocal kills
+        kills += 1
+        wait_until(lambda: running.pids("workers sessions"), "there is a session worker")
+        running.kill("workers sessions")
+        if kills == 2:
+            empty_and_restart_redis(running)
+
+    drain(lines, 200, KILL_EVERY_SECONDS, disturb)
+    verdict = judge(lines)
+    assert kills >= 2
+    assert not verdict.out_of_order and not verdict.untruths, verdict
+    assert verdict.uncertain_most <= kills
+    if policy == "hold":
+        assert not verdict.twice and verdict.missing == verdict.settled, verdict
+    else:
+        assert not verdict.missing and verdict.twice <= kills * len(lines), verdict
+
+
+def test_a_key_whose_send_was_killed_in_flight_sends_once(running: Installation) -> None:
+    (line,) = make_lines(running, 1, "65")
+    phone = line.session.status()["phoneNumber"]
+    running.api("POST", "/api/sandbox/fault", {"numero": phone, "kind": "lost_ack"})
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(keyed, line.session, line.friend.number, "em voo")
+        line.friend.wait_text("em voo")
+        running.kill("workers sessions")
+        first.result()
+    line.session.wait_state("connected", 60)
+    again = keyed(line.session, line.friend.number, "em voo")
+    assert again.status_code in (200, 504), again.text
+    assert line.friend.texts() == ["em voo"]
+
+
+def test_a_lost_ack_is_told_truthfully_and_later(running: Installation) -> None:
+    """Its caller gets 504 with a reference in time; the receipt tells that it came; nobody else notices."""
+    stuck, neighbour = make_lines(running, 2, "66")
+    phone = stuck.session.status()["phoneNumber"]
+    running.api("POST", "/api/sandbox/fault", {"numero": phone, "kind": "lost_ack"})
+    with (
+        SocketListener(running.base, stuck.session.key, events=["queue_update"]) as socket,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        lost = pool.submit(stuck.session.try_send, stuck.friend.number, "sem ack")
+        stuck.friend.wait_text("sem ack")
+        slowest = 0.0
+        while not lost.done():
+            began = time.monotonic()
+            stuck.session.api("GET", "/api/contact/blocklist")
+            neighbour.session.send(neighbour.friend.number, "vizinho")
+            slowest = max(slowest, time.monotonic() - began)
+        assert slowest < 2
+        answer = lost.result()
+        assert answer.status_code == 504
+        reference = answer.json()["reference"]
+        event = socket.wait_event("queue_update", lambda data: data["id"] == reference, 120)
+    assert event["data"]["state"] == "sent"
+    assert event["data"]["messageId"] == stuck.friend.inbox()[0]["id"]
+    assert stuck.session.api("GET", f"/api/chat/queue/{reference}")["data"]["state"] == "sent"
