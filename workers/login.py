@@ -11,8 +11,8 @@ from typing import Protocol
 import structlog
 from neonize.proto import Neonize_pb2 as wire
 
-from flashapi.models.base import now_ms
 from flashapi.models.sessions import Reason
+from workers.catching_up import CatchingUp
 from workers.clients import CODES, OWN_DEVICE, Client
 from workers.inbound import Inbound
 
@@ -33,8 +33,6 @@ _KEPT_KINDS = (
 )
 KEPT = frozenset(CODES[kind] for kind in _KEPT_KINDS)
 """What goes through the journal. The rest is about this moment only."""
-CATCHING_UP = (CODES[wire.Connected], CODES[wire.Disconnected])
-"""From these on, what arrives may have been sent while the session was away."""
 
 
 class Phase(Enum):
@@ -109,24 +107,21 @@ class Login:
         self.codes_shown = 0
         self.client: Client | None = None
         self.device: wire.Device | None = None  # who we are, from the moment neonize's event loop begins
-        self._missed_before = now_ms()  # until WhatsApp has handed over what came while nobody was there
+        self._catching_up = CatchingUp()
         self._session_id = session_id
         self._inbound = inbound
         self._hooks = hooks
 
     def on_event(self, code: int, raw: bytes) -> None:
         """Journal what must not be lost; anything else waits its turn behind it."""
+        self._catching_up.note(code)
         if code in KEPT:
-            self._inbound.receive(self._session_id, code, raw, self.client, self._missed_before)
+            self._inbound.receive(self._session_id, code, raw, self.client, self._catching_up.missed_before)
             if (reaction := self._hooks.kept(code, raw)) is not None:
                 self._then(reaction)
         elif code == OWN_DEVICE:
             self.device = wire.Device.FromString(raw)
-        elif code == CODES[wire.OfflineSyncCompleted]:
-            self._missed_before = 0
         else:
-            if code in CATCHING_UP:
-                self._missed_before = now_ms()
             if code == CODES[wire.Connected] or code in _FATAL:
                 self._hooks.settled(self)
             self._then(lambda: self._understand(code, raw))
