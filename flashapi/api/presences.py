@@ -51,6 +51,6 @@ class SubscribePresence(MethodView):
     @blp.failure(502, "O WhatsApp recusou a operação")
     @blp.failure(504, "O WhatsApp não respondeu a tempo")
     def post(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Acompanhar a presença de alguém (eventos `presence_update`)."""
+        """Acompanhar a presença de alguém (eventos `presence_update`) enquanto durar a conexão."""
         presences.subscribe(backend(), current_session(), **body)
         return {"message": "Presença acompanhada com sucesso", "data": SUCCEEDED}
