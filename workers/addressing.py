@@ -1,6 +1,5 @@
 """Whom a send is for: what the caller wrote → the JID of the account that exists (D14)."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -13,6 +12,7 @@ from flashapi.connections import Connections
 from flashapi.errors import InvalidInput, NotRegistered
 from flashapi.models.base import now_ms
 from flashapi.models.installation import numbers
+from flashapi.phone_numbers import spellings
 from workers.from_whatsapp import LID_SERVER, PHONE_SERVER
 from workers.upsert import upsert
 
@@ -25,8 +25,6 @@ NOBODY = "Function returned nothing."
 
 Found = tuple[str | None, str | None]
 """The account's JID and LID."""
-
-_BRAZILIAN_MOBILE = re.compile(r"55(\d\d)(9?)([6-9]\d{7})")
 
 
 class Asks(Protocol):
@@ -48,15 +46,6 @@ class Account:
     def exists(self) -> bool:
         """Whether the number has an account."""
         return self.jid is not None
-
-
-def spellings(number: str) -> list[str]:
-    """The number as asked, and for a Brazilian mobile the other spelling, with or without the ninth digit."""
-    match = _BRAZILIAN_MOBILE.fullmatch(number)
-    if match is None:
-        return [number]
-    area, ninth, rest = match.groups()
-    return [number, f"55{area}{rest}" if ninth else f"55{area}9{rest}"]
 
 
 def to_jid(text: str) -> JID:

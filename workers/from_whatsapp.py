@@ -10,7 +10,7 @@ from neonize.proto import Neonize_pb2 as wire
 from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message
 
 from flashapi.chat_events import MessageUndecryptable
-from flashapi.events import Event, MessageReceived, MessageStatus, MessageUpdate, Person, PresenceUpdate
+from flashapi.events import MessageReceived, MessageStatus, MessageUpdate, Person, PresenceUpdate
 from workers.details import details_of
 
 log = structlog.get_logger()
@@ -115,7 +115,7 @@ def receipt_time(raw: bytes) -> int:
     return int(wire.Receipt.FromString(raw).Timestamp) * 1_000
 
 
-def chat_presence_events(raw: bytes) -> list[Event]:
+def chat_presence_events(raw: bytes) -> list[PresenceUpdate]:
     """Typing, recording, or neither any more."""
     seen = wire.ChatPresence.FromString(raw)
     source = seen.MessageSource
@@ -126,7 +126,7 @@ def chat_presence_events(raw: bytes) -> list[Event]:
     return [PresenceUpdate(chat=chat_of(source), person=person(source.Sender, source.SenderAlt), presence=presence)]
 
 
-def presence_events(raw: bytes) -> list[Event]:
+def presence_events(raw: bytes) -> list[PresenceUpdate]:
     """Online, or gone and since when."""
     seen = wire.Presence.FromString(raw)
     who = person(seen.From, None)

@@ -122,9 +122,9 @@ class News:
     def seen(self, code: int, raw: bytes) -> None:
         """Something about this moment only."""
         if code == CODES[wire.ChatPresence]:
-            self._session.report.events(from_whatsapp.chat_presence_events(raw))
+            self._session.report.presence(from_whatsapp.chat_presence_events(raw))
         elif code == CODES[wire.Presence]:
-            self._session.report.events(from_whatsapp.presence_events(raw))
+            self._session.report.presence(from_whatsapp.presence_events(raw))
         else:
             # Intentionally ignored: keep-alive and stream errors are followed by Disconnected when they matter.
             log.info("connection_noise", session=self._session.session_id, code=code)

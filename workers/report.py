@@ -10,11 +10,11 @@ import sqlalchemy as sa
 
 from flashapi import bus
 from flashapi.connections import Connections
-from flashapi.events import Event, SessionDisconnected
+from flashapi.events import Event, PresenceUpdate, SessionDisconnected
 from flashapi.models.base import now_ms
 from flashapi.models.sessions import Reason, State, Wanted, sessions
 from workers.inbound import persistently
-from workers.store_inbound import record_only
+from workers.store_inbound import record_presence
 
 NO_CODES: dict[str, Any] = {"qr": None, "qr_expires_at": None, "pairing_code": None}
 """The columns of a session that shows nothing to pair with."""
@@ -37,12 +37,12 @@ class Report:
         event = SessionDisconnected(reason=reason.value) if tell else None
         persistently(lambda: self._write(event, state=state, reason=reason, **columns))
 
-    def events(self, events: Sequence[Event]) -> None:
-        """Emit events that leave no other trace."""
+    def presence(self, updates: Sequence[PresenceUpdate]) -> None:
+        """Tell of somebody's presence."""
 
         def write() -> list[bus.Recorded]:
             with self._connections.transaction() as connection:
-                return record_only(connection, self._session_id, list(events))
+                return record_presence(connection, self._session_id, updates)
 
         bus.announce(self._connections.redis, persistently(write))
 

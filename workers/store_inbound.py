@@ -1,5 +1,6 @@
 """One received event into the tables, inside the caller's transaction; doing it twice changes nothing."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -7,7 +8,7 @@ import sqlalchemy as sa
 from neonize.proto import Neonize_pb2 as wire
 
 from flashapi import bus
-from flashapi.events import Event, MessageStatus, MessageUpdate
+from flashapi.events import Event, MessageStatus, MessageUpdate, Person, PresenceUpdate
 from flashapi.models.base import now_ms
 from flashapi.models.sessions import Wanted, sessions
 from workers import (
@@ -66,12 +67,25 @@ def store_entry(connection: sa.Connection, early: EarlyReceipts, entry: Entry) -
     raise Unreadable(f"code {entry.code}")
 
 
-def record_only(connection: sa.Connection, session_id: str, events: list[Event]) -> list[bus.Recorded]:
-    """Events that leave no other trace (presence)."""
+def record_presence(
+    connection: sa.Connection, session_id: str, updates: Sequence[PresenceUpdate]
+) -> list[bus.Recorded]:
+    """Presence leaves no other trace than its event. WhatsApp gives one name of a person, as a rule the LID."""
     session = _living(connection, session_id)
     if session is None:
         return []
-    return [bus.record(connection, session_id, session.name, event) for event in events]
+    known = people.names(connection, session.mode, [update.person.preferred for update in updates])
+    return [
+        bus.record(connection, session_id, session.name, _by_both_names(update, known[update.person.preferred]))
+        for update in updates
+    ]
+
+
+def _by_both_names(update: PresenceUpdate, known: Person) -> PresenceUpdate:
+    told = update.person
+    who = Person(jid=told.jid or known.jid, lid=told.lid or known.lid)
+    own_chat = update.chat in (told.jid, told.lid)
+    return replace(update, person=who, chat=who.preferred if own_chat else update.chat)
 
 
 def _living(connection: sa.Connection, session_id: str) -> Any:

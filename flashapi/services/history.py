@@ -8,10 +8,12 @@ import sqlalchemy as sa
 
 from flashapi.errors import InvalidInput, NotFound
 from flashapi.models.chats import chats, poll_votes
+from flashapi.models.contacts import contacts
 from flashapi.models.events import events
 from flashapi.models.groups import groups
 from flashapi.models.messages import messages
 from flashapi.models.outbox import SendState, outbox
+from flashapi.services import chat_names
 from flashapi.services.backend import Backend
 from flashapi.services.sessions import Row
 from flashapi.timestamps import iso
@@ -50,10 +52,11 @@ def page(
     """The newest messages, or those before one, oldest first. `before` costs the same on every page, `offset` more
     on each; the total is counted only without `before`."""
     chosen: list[sa.ColumnElement[bool]] = [messages.c.session_id == session.id]
-    if jid is not None:
-        chosen.append(messages.c.chat == chat_name(jid))
-    query = newest(chosen, BY_SESSION if jid is None else BY_CHAT, limit + 1)
     with backend.connections.reading() as connection:
+        if jid is not None:
+            names = chat_names.stored(connection, session, jid)
+            chosen.append(messages.c.chat == names[0] if len(names) == 1 else messages.c.chat.in_(names))
+        query = newest(chosen, BY_SESSION if jid is None else BY_CHAT, limit + 1)
         total = None
         if before is not None:
             query = query.where(messages.c.id < _row_number(connection, session, before))
@@ -70,11 +73,6 @@ def newest(chosen: list[sa.ColumnElement[bool]], index: str, limit: int) -> sa.S
     """The newest messages of those chosen. Left to itself MariaDB reads the session's whole index down to the page."""
     query = sa.select(*_SHOWN).where(*chosen).order_by(messages.c.id.desc()).limit(limit)
     return query.with_hint(messages, f"FORCE INDEX ({index})", "mysql")
-
-
-def chat_name(jid: str) -> str:
-    """The chat as stored: numbers are those of people."""
-    return jid if "@" in jid else f"{jid}@s.whatsapp.net"
 
 
 def list_chats(backend: Backend, session: Row) -> dict[str, Any]:
@@ -130,29 +128,26 @@ def poll_totals(backend: Backend, session: Row, message_id: str) -> dict[str, An
 
 
 def remove(backend: Backend, session: Row, *, jid: str) -> int:
-    """Forget everything about a chat: messages, votes, finished sends, and the events that tell of them. WhatsApp is
-    not told. Gives how many messages there were."""
-    name = chat_name(jid)
-    ours = messages.c.session_id == session.id, messages.c.chat == name
+    """Forget everything about a chat, whichever of its names it is called by: messages, votes, finished sends, the
+    contact, and the events that tell of them. WhatsApp is not told. Gives how many messages there were."""
     with backend.connections.transaction(durable=True) as connection:
+        names = chat_names.possible(connection, session, jid)
+        ours = messages.c.session_id == session.id, messages.c.chat.in_(names)
         polls = sa.select(messages.c.message_id).where(*ours, messages.c.type.startswith(POLLS))
         connection.execute(
             poll_votes.delete().where(poll_votes.c.session_id == session.id, poll_votes.c.poll_id.in_(polls))
         )
         removed = connection.execute(messages.delete().where(*ours)).rowcount
-        connection.execute(chats.delete().where(chats.c.session_id == session.id, chats.c.jid == name))
+        connection.execute(chats.delete().where(chats.c.session_id == session.id, chats.c.jid.in_(names)))
+        its_contact = sa.or_(contacts.c.jid.in_(names), contacts.c.lid.in_(names))
+        connection.execute(contacts.delete().where(contacts.c.session_id == session.id, its_contact))
         connection.execute(
             outbox.delete().where(
-                outbox.c.session_id == session.id, outbox.c.chat == name, outbox.c.state.in_(REMOVABLE)
+                outbox.c.session_id == session.id, outbox.c.chat.in_(names), outbox.c.state.in_(REMOVABLE)
             )
         )
-        told = list(
-            connection.scalars(
-                sa.select(events.c.position).where(
-                    events.c.session_id == session.id, events.c.data.contains(json.dumps(name), autoescape=True)
-                )
-            )
-        )
+        tell = sa.or_(*(events.c.data.contains(json.dumps(name), autoescape=True) for name in names))
+        told = list(connection.scalars(sa.select(events.c.position).where(events.c.session_id == session.id, tell)))
         for start in range(0, len(told), AT_ONCE):
             part = told[start : start + AT_ONCE]
             connection.execute(events.delete().where(events.c.position.in_(part)))
@@ -161,7 +156,7 @@ def remove(backend: Backend, session: Row, *, jid: str) -> int:
 
 def _row_number(connection: sa.Connection, session: Row, before: str) -> int:
     """The row that `before` names: by its number, or as a message's id."""
-    if before.isdigit() and len(before) < 19:
+    if before.isascii() and before.isdigit() and len(before) < 19:
         return int(before)
     found = connection.execute(
         sa.select(messages.c.id).where(messages.c.session_id == session.id, messages.c.message_id == before)

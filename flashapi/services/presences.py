@@ -9,7 +9,7 @@ from flashapi.errors import NotFound
 from flashapi.models.base import now_ms
 from flashapi.models.chats import chats
 from flashapi.models.messages import messages
-from flashapi.services import history
+from flashapi.services import chat_names, history
 from flashapi.services.backend import Backend, request_id
 from flashapi.services.questions import ask
 from flashapi.services.sessions import Row
@@ -26,14 +26,13 @@ def type_in(backend: Backend, session: Row, *, to: str, typing: bool, recording:
 
 def mark_read(backend: Backend, session: Row, *, jid: str, message_id: str | None) -> None:
     """Tell the senders that a message, or everything unread in a chat, has been read. Raises NotFound."""
-    chat = history.chat_name(jid)
     if message_id is not None:
         found = history.find(backend, session, message_id)
         if found is None or found.from_me:
             raise NotFound(history.NO_MESSAGE)
         chat, unread = found.chat, [found]
     else:
-        unread = _unread(backend, session, chat)
+        chat, unread = _unread(backend, session, jid)
     by_sender: dict[str, list[str]] = {}
     for row in unread:
         by_sender.setdefault(row.sender, []).append(row.message_id)
@@ -54,12 +53,14 @@ def subscribe(backend: Backend, session: Row, *, jid: str) -> None:
     ask(backend, session, Action.SUBSCRIBE_PRESENCE, to=jid)
 
 
-def _unread(backend: Backend, session: Row, chat: str) -> list[Row]:
+def _unread(backend: Backend, session: Row, jid: str) -> tuple[str, list[Row]]:
+    """The chat's name, and its newest messages that nobody has read."""
     with backend.connections.reading() as connection:
+        chat = chat_names.stored(connection, session, jid)[0]
         found = connection.execute(
             sa.select(messages.c.id, messages.c.sender, messages.c.message_id, messages.c.status)
             .where(messages.c.session_id == session.id, messages.c.chat == chat, messages.c.from_me.is_(False))
             .order_by(messages.c.id.desc())
             .limit(UNREAD_AT_MOST)
         ).all()
-    return [row for row in reversed(found) if row.status == "received"]
+    return chat, [row for row in reversed(found) if row.status == "received"]

@@ -40,6 +40,13 @@ class Cast:
         frame = self.socket.wait_event("message_received", lambda data: data["id"] == message_id)
         return dict(frame["data"])
 
+    def presence_of_bob(self, known: str) -> dict[str, Any]:
+        """The data of the `presence_update` that tells this of Bob."""
+        frame = self.socket.wait_event(
+            "presence_update", lambda data: data["presences"].get(self.bob.jid) == {"lastKnownPresence": known}
+        )
+        return dict(frame["data"])
+
     def from_bob(self, **fields: Any) -> dict[str, Any]:
         """Bob's phone sends; the data of the event it becomes."""
         return self.received(self.bob.do("send", to=self.alice.number, **fields)["id"])
@@ -211,10 +218,10 @@ def test_typing_and_presence(cast: Cast) -> None:
     }  # fmt: skip
     cast.session.api("POST", "/api/chat/presence-subscribe", {"jid": cast.bob.number})
     cast.bob.do("presence", available=True)
-    cast.socket.wait_event(
-        "presence_update",
-        lambda data: any(seen["lastKnownPresence"] == "available" for seen in data["presences"].values()),
-    )
+    seen = cast.presence_of_bob("available")
+    assert (seen["sender"], seen["senderLid"]) == (cast.bob.jid, cast.bob.lid)
+    cast.bob.do("typing", to=cast.alice.number, typing=True)
+    assert cast.presence_of_bob("composing")["jid"] == cast.bob.jid
 
 
 def test_reading_marks_the_chat(cast: Cast) -> None:
