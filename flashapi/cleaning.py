@@ -10,16 +10,14 @@ from flashapi.models.base import now_ms
 from flashapi.models.chats import poll_votes
 from flashapi.models.events import deliveries, events
 from flashapi.models.messages import messages
-from flashapi.models.outbox import SendState, outbox
+from flashapi.models.outbox import outbox
 from flashapi.models.sessions import State, Wanted, sessions
-from flashapi.removal import remove_deliveries
+from flashapi.removal import remove_deliveries, sends_over
 from flashapi.settings import Settings
 
 log = structlog.get_logger()
 
 BATCH = 500
-REMOVABLE = (SendState.SENT, SendState.FAILED, SendState.CANCELLED)
-"""Sends that nobody asks about any more; an uncertain one is still counted."""
 TOMBSTONE = "deleted:"
 """A deleted session is renamed to this and its id until its rows are gone."""
 
@@ -56,7 +54,7 @@ def _remove_messages(connections: Connections, oldest: int) -> int:
     """One batch of messages, and of what else repeats their text: events, finished sends, votes."""
     batches = (
         (messages, messages.c.id, (messages.c.created_at < oldest,)),
-        (outbox, outbox.c.id, (outbox.c.finished_at < oldest, outbox.c.state.in_(REMOVABLE))),
+        (outbox, outbox.c.id, sends_over(oldest)),
         (poll_votes, poll_votes.c.id, (poll_votes.c.voted_at < oldest,)),
     )
     count = _remove_events(connections, oldest)

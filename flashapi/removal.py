@@ -9,11 +9,19 @@ from flashapi.models.contacts import contacts
 from flashapi.models.events import attempts, deliveries, endpoints, events
 from flashapi.models.groups import groups
 from flashapi.models.messages import messages
-from flashapi.models.outbox import idempotency_keys, outbox, queues
+from flashapi.models.outbox import SendState, idempotency_keys, outbox, queues
 from flashapi.models.sessions import sessions
 
 BATCH = 500
 """So many rows a statement."""
+REMOVABLE_SENDS = (SendState.SENT, SendState.FAILED, SendState.CANCELLED)
+"""Sends that nobody asks about any more; an uncertain one is still counted, and stays until its owner has decided."""
+
+
+def sends_over(before: int) -> list[sa.ColumnElement[bool]]:
+    """Which sends were over before a moment and may go by their age: not those that answer for an Idempotency-Key."""
+    keyed = sa.select(idempotency_keys.c.row_id).where(idempotency_keys.c.row_id.is_not(None))
+    return [outbox.c.finished_at < before, outbox.c.state.in_(REMOVABLE_SENDS), outbox.c.id.not_in(keyed)]
 
 
 def remove_rows(connection: sa.Connection, session_id: str) -> None:

@@ -4,24 +4,18 @@ import sqlalchemy as sa
 
 from flashapi.connections import Connections
 from flashapi.models.base import now_ms
-from flashapi.models.outbox import SendState, idempotency_keys, outbox
+from flashapi.models.outbox import idempotency_keys, outbox
+from flashapi.removal import sends_over
 
 BATCH = 500
 DAY_MS = 86_400_000
 KEYS_KEPT_MS = DAY_MS
-REMOVABLE = (SendState.SENT, SendState.FAILED, SendState.CANCELLED)
-"""An uncertain send is still counted, and stays until its owner has decided."""
 
 
 def trim(connections: Connections, days: float) -> bool:
     """Remove one batch of each; whether there may be more. Raises DatabaseUnavailable."""
     oldest = now_ms() - round(days * DAY_MS)
-    over = (
-        sa.select(outbox.c.id)
-        .where(outbox.c.finished_at < oldest, outbox.c.state.in_(REMOVABLE))
-        .order_by(outbox.c.finished_at)
-        .limit(BATCH)
-    )
+    over = sa.select(outbox.c.id).where(*sends_over(oldest)).order_by(outbox.c.finished_at).limit(BATCH)
     keys = idempotency_keys.c
     expired = sa.select(keys.session_id, keys.route, keys.key).where(keys.created_at < now_ms() - KEYS_KEPT_MS)
     with connections.reading() as connection:

@@ -13,6 +13,8 @@ from flashapi.models.base import now_ms
 from flashapi.models.outbox import DIRECT_RANK, FINAL_STATES, SendState, outbox, queues
 from flashapi.queue_settings import LONGEST_GAP_MS, Policy, QueueSettings
 
+ABANDONED_MS = 10 * 60_000
+"""A send takes a minute and a half at most; one that has been `sending` for so long is in nobody's hands."""
 RESENT_AT_MOST = 5
 """A send that was begun so often and never confirmed is held even where the policy is to resend."""
 PROMOTED_AT_ONCE = 500
@@ -183,10 +185,13 @@ def mark_uncertain(
 
 
 def recover(connections: Connections, session_ids: list[str], epoch: int) -> int:
-    """What a former owner left in `sending` becomes uncertain, or is queued again; returns how many rows that are."""
+    """What was left in `sending`, by a former owner or long ago, becomes uncertain, or is queued again.
+
+    Returns how many rows that are. A former owner may claim one more after the new one has looked for the first time.
+    """
     if not session_ids:
         return 0
-    left = [outbox.c.epoch < epoch]
+    left = [sa.or_(outbox.c.epoch < epoch, outbox.c.sending_at < now_ms() - ABANDONED_MS)]
     with connections.reading() as connection:
         found = connection.execute(
             sa.select(outbox.c.session_id, queues.c.settings)

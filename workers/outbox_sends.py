@@ -14,6 +14,7 @@ from neonize.utils.enum import ChatPresence, ChatPresenceMedia
 
 from flashapi.connections import Connections
 from flashapi.errors import (
+    DatabaseUnavailable,
     FlashAPIError,
     NoWorker,
     PacingLimit,
@@ -21,6 +22,7 @@ from flashapi.errors import (
     SessionNotConnected,
     WhatsAppError,
 )
+from flashapi.media.spool import file_named_in
 from flashapi.models.base import now_ms
 from flashapi.timestamps import iso
 from workers import outbox_restrictions, outbox_sent, people
@@ -129,17 +131,23 @@ class Sender:
                 self._present(ready, ChatPresence.CHAT_PRESENCE_PAUSED, row)
 
     def finish_unsent(self, row: rows.Row, error: FlashAPIError) -> None:
-        """It never left: failed for good, or for a queued row without a connection, still waiting."""
+        """It never left: failed for good. A queued row that lacked a connection or the database still waits."""
         if isinstance(error, SessionNotConnected) and not row.direct:
+            return
+        if isinstance(error, DatabaseUnavailable) and not row.direct:
+            # The claim may have been written without our hearing of it.
+            persistently(lambda: rows.unclaim(self._connections, row, self._session.epoch))
             return
         log.info("send_refused", row=row.id, code=error.code)
         persistently(lambda: rows.mark_failed(self._connections, row, self._session.epoch, error))
 
     def discard_file(self, row: rows.Row) -> None:
-        """Remove the file of a row that is finished, if it has one."""
-        if '"spool"' in row.payload and persistently(
-            lambda: rows.outcomes(self._connections, self._session.session_id, [row.id])
-        ):
+        """Remove the file of a row that is sent, if it has one."""
+        if file_named_in(row.payload) is None:
+            return
+        ours = self._session.session_id
+        outcome = persistently(lambda: rows.outcomes(self._connections, ours, [row.id])).get(row.id)
+        if outcome is not None and not isinstance(outcome, FlashAPIError):
             self._files.discard(row.payload)
 
     def _claim_and_send(self, row: rows.Row, queue: rows.Queue, ready: _Prepared, moment: float) -> None:
@@ -242,9 +250,12 @@ class Sender:
             )
             return
         log.info("sent_by_receipt", row=row.id, message_id=known)
-        with self._connections.reading() as connection:
-            sender = outbox_sent.own_name(connection, row.session_id)
+        sender = persistently(lambda: self._name_of(row.session_id))
         self._finish_sent(row, ready.chat, sender, known, claimed_at // 1_000, ready.message)
+
+    def _name_of(self, session_id: str) -> str:
+        with self._connections.reading() as connection:
+            return outbox_sent.own_name(connection, session_id)
 
     def _restrict(self, row: rows.Row, failure: FlashAPIError) -> None:
         """The account may not begin conversations: the row waits with the others of its kind."""

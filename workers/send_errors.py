@@ -28,6 +28,8 @@ class Left(Enum):
     REFUSED = "refused"
 
 
+_ANSWERED = re.compile(r"info query returned status (4\d\d)")
+_PASSING = (408, 429)
 _REFUSED = re.compile(r"server returned error (\d+)")
 _NO_ACCOUNT = ("no LID found", "failed to get LID for PN")
 _NOT_SENT = (
@@ -55,6 +57,8 @@ def judge(text: str) -> tuple[Left, FlashAPIError]:
         return Left.NO, NotRegistered(field="to")
     if any(known in text for known in _LOGGED_OUT):
         return Left.NO, SessionNotConnected()
+    if (answered := _ANSWERED.search(text)) and int(answered[1]) not in _PASSING:
+        return Left.NO, refusals.judge(text)  # to a question before the send
     if any(known in text for known in _NOT_SENT):
         return Left.NOT_YET, Unavailable("A conexão com o WhatsApp caiu antes do envio; tente novamente", retry_after=5)
     return Left.UNKNOWN, OutcomeUnknown()

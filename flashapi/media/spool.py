@@ -4,6 +4,7 @@ The web tier and the workers of a machine share the folder; rows, jobs and event
 """
 
 import hashlib
+import json
 import os
 import re
 import secrets
@@ -175,3 +176,11 @@ def received_name(session_id: str, message_id: str) -> str:
 
 def _is_name(name: str) -> bool:
     return bool(_TO_SEND.fullmatch(name) or _RECEIVED.fullmatch(name))
+
+
+def file_named_in(payload: str) -> str | None:
+    """The name of the file to send that an outbox row's payload refers to, if it does."""
+    if '"spool"' not in payload:
+        return None
+    media = json.loads(payload).get("media")
+    return media.get("spool") if isinstance(media, dict) else None

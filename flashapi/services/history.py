@@ -12,7 +12,8 @@ from flashapi.models.contacts import contacts
 from flashapi.models.events import events
 from flashapi.models.groups import groups
 from flashapi.models.messages import messages
-from flashapi.models.outbox import SendState, outbox
+from flashapi.models.outbox import outbox
+from flashapi.removal import REMOVABLE_SENDS
 from flashapi.services import chat_names
 from flashapi.services.backend import Backend
 from flashapi.services.sessions import Row
@@ -20,8 +21,6 @@ from flashapi.timestamps import iso
 
 NO_MESSAGE = "Mensagem não encontrada"
 POLLS = "pollCreationMessage"
-REMOVABLE = (SendState.SENT, SendState.FAILED, SendState.CANCELLED)
-"""Sends that nobody asks about any more; an uncertain one is still counted."""
 BY_SESSION, BY_CHAT = "ix_messages_session_id_id", "ix_messages_session_id_chat_id"
 AT_ONCE = 500
 """Rows named in one statement."""
@@ -143,7 +142,7 @@ def remove(backend: Backend, session: Row, *, jid: str) -> int:
         connection.execute(contacts.delete().where(contacts.c.session_id == session.id, its_contact))
         connection.execute(
             outbox.delete().where(
-                outbox.c.session_id == session.id, outbox.c.chat.in_(names), outbox.c.state.in_(REMOVABLE)
+                outbox.c.session_id == session.id, outbox.c.chat.in_(names), outbox.c.state.in_(REMOVABLE_SENDS)
             )
         )
         tell = sa.or_(*(events.c.data.contains(json.dumps(name), autoescape=True) for name in names))

@@ -12,11 +12,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from flashapi.errors import InvalidInput, Unavailable, from_wire
+from flashapi.errors import InvalidInput, SessionNotConnected, TooManyRequests, Unavailable, from_wire
 from flashapi.models.base import now_ms
 from flashapi.models.outbox import SendState, idempotency_keys, outbox
 
 REUSED = "Idempotency-Key: esta chave já foi usada com outro corpo"
+PASSING = (Unavailable, TooManyRequests, SessionNotConnected)
+"""Refusals of a moment: nothing was sent, and the same request may succeed later."""
 KEPT_FOR_MS = 24 * 3_600_000
 
 
@@ -56,7 +58,7 @@ def look_up(connection: sa.Connection, session_id: str) -> Known | None:
     """What is known of the request being served; None if it is new or carries no key.
 
     Raises InvalidInput if the key was used with another body. A direct send that was given up unsent, so that its
-    caller was told to try again, is as good as new.
+    caller may try again later (no connection, no worker, a limit), is as good as new.
     """
     request = _current.get()
     if request is None:
@@ -114,7 +116,7 @@ def _key(session_id: str, request: Request) -> list[sa.ColumnElement[bool]]:
 
 def _was_given_up(found: Any) -> bool:
     if found.state == SendState.FAILED and found.error:
-        return isinstance(from_wire(json.loads(found.error)), Unavailable)
+        return isinstance(from_wire(json.loads(found.error)), PASSING)
     return bool(found.state == SendState.CANCELLED)
 
 

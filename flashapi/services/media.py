@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flashapi.errors import FlashAPIError, NotFound
+from flashapi.errors import DatabaseUnavailable, FlashAPIError, NotFound
 from flashapi.media import fetching
 from flashapi.media.facts import media_of
 from flashapi.media.kinds import Kind, true_type
@@ -82,7 +82,10 @@ def _send(
 
 
 def _as_sent(backend: Backend, session: Row, message_id: str) -> dict[str, Any] | None:
-    row = history.find(backend, session, message_id)
+    try:
+        row = history.find(backend, session, message_id)
+    except DatabaseUnavailable:  # it was sent, which must be said
+        return None
     return _file_of(row) if row is not None else None
 
 

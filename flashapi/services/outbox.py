@@ -2,8 +2,8 @@
 
 import json
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,7 +11,9 @@ import sqlalchemy as sa
 from flashapi import outbox_states, queue_settings
 from flashapi.dispatch import TAKEN_WITHIN_SECONDS, Action
 from flashapi.errors import (
+    DatabaseUnavailable,
     FlashAPIError,
+    Gone,
     NeverPaired,
     NoWorker,
     OutcomeUnknown,
@@ -34,6 +36,7 @@ SENDING_SECONDS = 25.0
 """What WhatsApp is given for a send, its typing time not counted."""
 LOOK_EVERY_SECONDS = 0.2
 PREPARING_SECONDS, SLOWEST_BYTES_PER_SECOND = 15.0, 1_000_000
+REMOVED = "O resultado deste envio não está mais guardado; não foi enviado de novo"
 BUSY = "A sessão está ocupada com outro envio; tente novamente em instantes"
 
 Answer = dict[str, Any]
@@ -57,8 +60,8 @@ def require_ready(backend: Backend, session: Row, queued: bool) -> None:
 
 def send(backend: Backend, session: Row, new: NewSend) -> Answer:
     """Send now and answer what became of it. Raises what the worker raised, NoWorker, or OutcomeUnknown."""
-    taken_within = TAKEN_WITHIN_SECONDS + _preparing_seconds(new)
-    wait = taken_within + new.delay_ms / 1000 + SENDING_SECONDS
+    taken_within = TAKEN_WITHIN_SECONDS + _preparing_seconds(new) + new.delay_ms / 1000
+    wait = taken_within + SENDING_SECONDS
     ends = time.monotonic() + wait
     row_id, is_new = _accept_direct(backend, session, new)
     if not is_new:
@@ -80,13 +83,13 @@ def send(backend: Backend, session: Row, new: NewSend) -> Answer:
     except OutcomeUnknown:  # taken: it is being sent, or waits behind other sends and would be too late
         if _give_up(backend, session, row_id):
             raise Unavailable(BUSY) from None
-        with suppress(OutcomeUnknown):
+        with suppress(OutcomeUnknown, NoWorker):
             return _as_message(backend.dispatcher.answer(job, ends - time.monotonic()))
     return _follow(backend, session, row_id, ends)
 
 
 def _preparing_seconds(new: NewSend) -> float:
-    """How long converting and uploading a file may take; its row is still queued meanwhile."""
+    """How long converting and uploading a file may take; its row is still queued meanwhile, as it is while typing."""
     media = new.payload.get("media")
     return PREPARING_SECONDS + media["size"] / SLOWEST_BYTES_PER_SECOND if media else 0.0
 
@@ -173,8 +176,10 @@ def _accept_direct(backend: Backend, session: Row, new: NewSend) -> tuple[int, b
 def _follow(backend: Backend, session: Row, row_id: int, ends: float, *, may_cancel: bool = True) -> Answer:
     """Read the row until it is final. This is the rare case of a lost answer, or of a request made twice."""
     while True:
-        with backend.connections.reading() as connection:
-            row = connection.execute(sa.select(outbox).where(outbox.c.id == row_id)).one()
+        with _in_doubt(row_id), backend.connections.reading() as connection:
+            row = connection.execute(sa.select(outbox).where(outbox.c.id == row_id)).one_or_none()
+        if row is None:
+            raise Gone(REMOVED)
         match SendState(row.state):
             case SendState.SENT:
                 return _as_message({"chat": row.chat, "message_id": row.message_id, "timestamp": row.message_timestamp})
@@ -193,12 +198,21 @@ def _follow(backend: Backend, session: Row, row_id: int, ends: float, *, may_can
 
 def _give_up(backend: Backend, session: Row, row_id: int) -> bool:
     """Take the row back; False if its sending has begun."""
-    with outbox_states.changing(backend.connections) as (connection, changes):
+    with _in_doubt(row_id), outbox_states.changing(backend.connections) as (connection, changes):
         return bool(
             outbox_states.move(
                 connection, changes, session.id, [outbox.c.id == row_id], [SendState.QUEUED], SendState.CANCELLED
             )
         )
+
+
+@contextmanager
+def _in_doubt(row_id: int) -> Iterator[None]:
+    """The send is written down: while the database is away nobody can say what becomes of it."""
+    try:
+        yield
+    except DatabaseUnavailable as error:
+        raise OutcomeUnknown(reference=str(row_id)) from error
 
 
 def _as_message(sent: dict[str, Any]) -> Answer:

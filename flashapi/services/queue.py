@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from flashapi import bus, outbox_states, queue_settings
 from flashapi.errors import Conflict, NeverPaired, NotFound
+from flashapi.media.spool import file_named_in
 from flashapi.models.outbox import WAITING_STATES, SendState, outbox, queues, rank_of
 from flashapi.services import outbox as sending
 from flashapi.services.backend import Backend
@@ -82,9 +83,13 @@ def cancel(backend: Backend, session_id: str, row_id: int) -> dict[str, Any]:
 
 
 def retry(backend: Backend, session: Row, row_id: int) -> dict[str, Any]:
-    """Put a send that is over, but not sent, at the end of the queue. Raises NotFound, Conflict, NeverPaired."""
+    """Put a send that is over, but not sent, at the end of the queue.
+
+    Raises NotFound, Conflict, NeverPaired, and Gone where its file is kept no more.
+    """
     if not session.paired:
         raise NeverPaired()
+    _check_file(backend, session.id, row_id)
     with outbox_states.changing(backend.connections, durable=True) as (connection, changes):
         moved = outbox_states.move(
             connection, changes, session.id, [outbox.c.id == row_id], AGAIN, SendState.QUEUED,
@@ -95,6 +100,15 @@ def retry(backend: Backend, session: Row, row_id: int) -> dict[str, Any]:
         raise Conflict(NOT_OVER, state=queued["state"])
     sending.wake(backend, session)
     return queued
+
+
+def _check_file(backend: Backend, session_id: str, row_id: int) -> None:
+    """Raise Gone if the send would fail for want of its file."""
+    over = (outbox.c.session_id == session_id, outbox.c.id == row_id, outbox.c.state.in_(AGAIN))
+    with backend.connections.reading() as connection:
+        payload = connection.scalar(sa.select(outbox.c.payload).where(*over))
+    if payload is not None and (name := file_named_in(payload)) is not None:
+        backend.spool.path(name)
 
 
 def clear(backend: Backend, session_id: str) -> int:

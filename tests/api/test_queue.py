@@ -1,21 +1,25 @@
 """The queue's routes: schedule, bulk, rows, settings, Idempotency-Key; as far as rows go, without a worker."""
 
+import hashlib
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from flashapi import outbox_states
+from flashapi import cleaning, outbox_states
 from flashapi.app import create_app
 from flashapi.connections import Connections
-from flashapi.errors import NotRegistered
+from flashapi.errors import FlashAPIError, NotRegistered, PacingLimit, SessionNotConnected
 from flashapi.models.base import now_ms
 from flashapi.models.outbox import SendState, idempotency_keys, outbox
 from flashapi.settings import Settings
 from tests.api.conftest import Caller, Owner, own_session
+from workers import outbox_retention
 
 PATH = "/api/chat/send-text"
 BODY = {"to": "5599999999999", "text": "oi", "linkPreview": False, "useQueue": True}
@@ -211,31 +215,78 @@ def test_one_key_from_many_at_once_is_one_row(alice: Owner, connections: Connect
     assert len(rows(connections)) == 1
 
 
-def test_an_uncertain_send_is_not_made_again_by_its_key(alice: Owner, connections: Connections) -> None:
-    """Also while the session is not connected: the answer is known."""
+def direct_with_key(connections: Connections, owner: Owner) -> int:
+    """A direct send that `keyed(owner, useQueue=False)` repeats; its row, which is queued."""
+    values = {"action": "send_text", "recipient": "5599999999999", "payload": {}, "direct": True}
+    request_hash = hashlib.sha256(json.dumps(BODY | {"useQueue": False}, sort_keys=True).encode()).hexdigest()
     with connections.transaction() as connection:
-        values = {"action": "send_text", "recipient": "5599999999999", "payload": {}, "direct": True}
         changes = outbox_states.Changes()
-        (row,) = outbox_states.accept(connection, changes, alice.id, [outbox_states.NewSend(**values)])  # type: ignore[arg-type]
-    keyed(alice, useQueue=False)  # refused: not connected; it leaves the hash of this body
-    body = BODY | {"useQueue": False}
-    with connections.transaction() as connection:
-        assert connection.execute(sa.select(idempotency_keys)).all() == []
+        (row,) = outbox_states.accept(connection, changes, owner.id, [outbox_states.NewSend(**values)])  # type: ignore[arg-type]
         connection.execute(
             idempotency_keys.insert(),
             {
-                "session_id": alice.id, "route": f"POST {PATH}", "key": "pedido-1", "request_hash": _hash(body),
+                "session_id": owner.id, "route": f"POST {PATH}", "key": "pedido-1", "request_hash": request_hash,
                 "row_id": row, "created_at": now_ms(),
             },
         )  # fmt: skip
+    return row
+
+
+def test_an_uncertain_send_is_not_made_again_by_its_key(alice: Owner, connections: Connections) -> None:
+    """Also while the session is not connected: the answer is known."""
+    row = direct_with_key(connections, alice)
     move(connections, alice, str(row), SendState.UNCERTAIN)
     answer = keyed(alice, useQueue=False)
     assert (answer.status_code, answer.json["reference"]) == (504, str(row))
     assert len(rows(connections)) == 1
 
 
-def _hash(body: dict[str, Any]) -> str:
-    import hashlib
-    import json
+@pytest.mark.parametrize(
+    ("error", "is_kept"),
+    [(NotRegistered(), True), (PacingLimit(retry_after=9), False), (SessionNotConnected("caiu há pouco"), False)],
+)
+def test_a_refusal_of_a_moment_frees_the_key(
+    alice: Owner, connections: Connections, error: FlashAPIError, is_kept: bool
+) -> None:
+    row = direct_with_key(connections, alice)
+    move(connections, alice, str(row), SendState.FAILED, error=json.dumps(error.to_wire()))
+    answer = keyed(alice, useQueue=False)
+    assert answer.json["message"] == (NotRegistered.default if is_kept else "Sessão não está conectada")
+    assert len(rows(connections)) == 1
 
-    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+
+def test_a_send_with_a_key_stays_as_long_as_the_key(
+    alice: Owner, connections: Connections, database: Settings
+) -> None:
+    kept, other = direct_with_key(connections, alice), int(queue(alice).json["data"]["id"])
+    sent = {"chat": "5599999999999@s.whatsapp.net", "message_id": "3EB0", "message_timestamp": 7}
+    for row in (kept, other):
+        move(connections, alice, str(row), SendState.SENT, **sent)
+    with connections.transaction() as connection:
+        connection.execute(outbox.update().values(finished_at=now_ms() - 2 * 3_600_000))
+    cleaning.clean(connections, replace(database, message_lifetime_seconds=3_600))
+    assert [row.id for row in rows(connections)] == [kept]
+    assert keyed(alice, useQueue=False).json["data"]["id"] == "3EB0"
+    with connections.transaction() as connection:
+        connection.execute(idempotency_keys.update().values(created_at=now_ms() - 24 * 3_600_000 - 1))
+    outbox_retention.trim(connections, 0.01)
+    outbox_retention.trim(connections, 0.01)
+    assert rows(connections) == []
+
+
+def test_a_send_that_was_forgotten_on_request_is_not_made_again_by_its_key(
+    alice: Owner, connections: Connections
+) -> None:
+    row = direct_with_key(connections, alice)
+    move(connections, alice, str(row), SendState.SENT, chat="5599999999999@s.whatsapp.net", message_id="3EB0")
+    assert alice.delete("/api/chat/messages?jid=5599999999999").status_code == 200
+    assert rows(connections) == []
+    assert keyed(alice, useQueue=False).status_code == 410
+
+
+def test_a_send_whose_file_is_gone_is_not_retried(alice: Owner, connections: Connections) -> None:
+    row = queue(alice).json["data"]["id"]
+    media = {"media": {"spool": "out_x_0123456789abcdef", "mimetype": "image/png", "size": 1, "sha256": "0"}}
+    move(connections, alice, row, SendState.FAILED, payload=json.dumps(media))
+    assert alice.post(f"/api/chat/queue/{row}/retry").status_code == 410
+    assert alice.get(f"/api/chat/queue/{row}").json["data"]["state"] == "failed"

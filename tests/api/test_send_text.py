@@ -1,7 +1,9 @@
 """POST /api/chat/send-text: what is accepted, the row it becomes, and truthful answers when nobody sends it."""
 
 import json
+import sqlite3
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from flashapi import outbox_states, shards
 from flashapi.errors import NotRegistered
 from flashapi.models.base import now_ms
 from flashapi.models.outbox import SendState, outbox
+from flashapi.services import outbox as services_outbox
 from flashapi.services.backend import Backend
 from tests.api.conftest import Owner, show_connected, write
 from tests.support.servers import wait_until
@@ -229,3 +232,47 @@ def test_the_row_tells_when_the_answer_was_lost(
             "timestamp": 7,
             "status": "sent",
         }
+
+
+def test_a_send_in_doubt_is_not_called_undone_while_the_database_is_away(
+    alice: Owner, backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    show_connected(backend, alice.id)
+    monkeypatch.setattr(services_outbox, "TAKEN_WITHIN_SECONDS", 0.5)
+    accepted = services_outbox._accept_direct
+
+    def accept_and_lock(*arguments: Any) -> Any:
+        found = accepted(*arguments)
+        other.execute("BEGIN IMMEDIATE")  # a writer that takes longer than anybody waits
+        return found
+
+    path = backend.settings.data_dir / "flashapi.sqlite"
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    monkeypatch.setattr(services_outbox, "_accept_direct", accept_and_lock)
+    answer = queue(alice, useQueue=False)
+    other.execute("ROLLBACK")
+    other.close()
+    assert (answer.status_code, answer.json["reference"]) == (504, "1")
+    assert [row.state for row in rows(backend)] == ["queued"]
+
+
+def test_typing_counts_for_how_soon_a_send_must_have_begun(
+    alice: Owner, backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While it is shown the row is still queued, which is no reason to take it back."""
+    lease = show_connected(backend, alice.id)
+    monkeypatch.setattr(services_outbox, "TAKEN_WITHIN_SECONDS", 0.2)
+    queue_key = f"rq:queue:{shards.queue_name('sandbox', lease.shard)}"
+
+    def type_and_send() -> None:
+        backend.connections.redis.blpop([queue_key], 10)
+        time.sleep(1)  # the typing itself
+        with backend.connections.transaction() as connection:
+            sent = {"chat": "5599999999999@s.whatsapp.net", "message_id": "3EB0", "message_timestamp": 7}
+            connection.execute(outbox.update().values(state=SendState.SENT, finished_at=now_ms(), **sent))
+
+    runner = threading.Thread(target=type_and_send)
+    runner.start()
+    answer = queue(alice, useQueue=False, delay=1_000)
+    runner.join()
+    assert answer.status_code == 200, answer.text

@@ -1,16 +1,23 @@
 """The send queue through kills, lost Redis data and lost acks, on both databases."""
 
+import sqlite3
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
 
 from tests.support.installation import Installation
 from tests.support.listeners import SocketListener
-from tests.support.queueing import drain, empty_and_restart_redis, fill, judge, keyed, make_lines
+from tests.support.queueing import drain, empty_and_restart_redis, fill, judge, keyed, make_lines, wait_empty
 from tests.support.servers import wait_until
 
 KILL_EVERY_SECONDS = 8.0
+LOCKED_SECONDS = 8.0
+"""Longer than a writer waits for SQLite's lock."""
+TYPING_MS = 7_000
+"""Longer than a direct send may wait for a worker."""
 
 
 @pytest.mark.parametrize("policy", ["hold", "resend"])
@@ -80,3 +87,26 @@ def test_a_lost_ack_is_told_truthfully_and_later(running: Installation) -> None:
     assert event["data"]["state"] == "sent"
     assert event["data"]["messageId"] == stuck.friend.inbox()[0]["id"]
     assert stuck.session.api("GET", f"/api/chat/queue/{reference}")["data"]["state"] == "sent"
+
+
+def test_a_queue_waits_for_the_database(make_installation: Callable[..., Installation]) -> None:
+    """Somebody holds SQLite's write lock for longer than a writer waits, with one message after the other due."""
+    running = make_installation().start()
+    (line,) = make_lines(running, 1, "59")
+    fill(line, 12, gap=200)
+    line.friend.wait_text(line.texts[1])
+    with closing(sqlite3.connect(running.data_dir / "flashapi.sqlite", isolation_level=None)) as holder:
+        holder.execute("BEGIN IMMEDIATE")
+        time.sleep(LOCKED_SECONDS)  # the outage itself
+        holder.execute("ROLLBACK")
+    wait_empty([line])
+    assert line.friend.texts() == line.texts
+
+
+def test_a_direct_send_types_for_as_long_as_it_is_told_to(make_installation: Callable[..., Installation]) -> None:
+    running = make_installation().start()
+    (line,) = make_lines(running, 1, "58")
+    began = time.monotonic()
+    line.session.send(line.friend.number, "depois de pensar", delay=TYPING_MS)
+    assert time.monotonic() - began >= TYPING_MS / 1_000
+    assert line.friend.texts() == ["depois de pensar"]

@@ -1,4 +1,4 @@
-"""Which spooled files a worker removes: those that no row waits to send, once they are old enough to have one."""
+"""Which spooled files a worker removes: those that no row waits to send or may be told to send again."""
 
 import json
 import os
@@ -12,13 +12,14 @@ from flashapi.models.base import now_ms
 from flashapi.models.outbox import SendState, outbox
 from flashapi.settings import Settings
 from tests.support.facts import add_session
-from workers.media.files import Files
+from workers.media.files import KEPT_FOR_RETRY_MS, Files
 
 
 def test_files_of_waiting_rows_stay(connections: Connections, settings: Settings, tmp_path: Path) -> None:
     spool = Spool(replace(settings, media_dir=tmp_path / "media"))
     session = add_session(connections, "alice-arquivos")
     names = {}
+    waiting = (SendState.QUEUED, SendState.SENDING)
     for state in (SendState.QUEUED, SendState.SENDING, SendState.SENT, SendState.CANCELLED, None):
         with spool.draft() as draft:
             draft.write(b"x")
@@ -38,4 +39,10 @@ def test_files_of_waiting_rows_stay(connections: Connections, settings: Settings
     for name in names.values():
         os.utime(spool.path(name), (moment, moment))
     files.tidy(connections)
-    assert set(os.listdir(tmp_path / "media")) == {names[SendState.QUEUED], names[SendState.SENDING]}
+    waited_for = {names[SendState.QUEUED], names[SendState.SENDING]}
+    assert set(os.listdir(tmp_path / "media")) == waited_for | {names[SendState.CANCELLED]}, "it may be retried"
+    with connections.transaction() as connection:
+        connection.execute(outbox.update().values(finished_at=now_ms() - KEPT_FOR_RETRY_MS - 1))
+        connection.execute(outbox.update().where(outbox.c.state.in_(waiting)).values(finished_at=None))
+    files.tidy(connections)
+    assert set(os.listdir(tmp_path / "media")) == waited_for

@@ -131,3 +131,13 @@ def test_a_receipt_beside_a_send_in_flight_waits_until_that_is_known(connections
     rows.unclaim(connections, row, 1)
     settle_put_aside(connections, early, [session_id])
     assert state(connections, number) == "sent"
+
+
+def test_what_has_been_sending_for_too_long_is_in_doubt(connections: Connections, session_id: str) -> None:
+    number = add_send(connections, session_id)
+    claimed(connections, session_id, epoch=7)
+    assert rows.recover(connections, [session_id], 7) == 0
+    with connections.transaction() as connection:
+        connection.execute(outbox.update().values(sending_at=now_ms() - rows.ABANDONED_MS - 1))
+    assert rows.recover(connections, [session_id], 7) == 1
+    assert state(connections, number) == "uncertain"

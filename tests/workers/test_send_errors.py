@@ -2,7 +2,7 @@
 
 import pytest
 
-from flashapi.errors import NotRegistered, OutcomeUnknown, SessionNotConnected, Unavailable, WhatsAppError
+from flashapi.errors import NotFound, NotRegistered, OutcomeUnknown, SessionNotConnected, Unavailable, WhatsAppError
 from workers.send_errors import Left, judge
 
 
@@ -14,6 +14,8 @@ from workers.send_errors import Left, judge
         ("the store doesn't contain a device JID", Left.NO, SessionNotConnected),
         ("failed to send message node: websocket not connected", Left.NOT_YET, Unavailable),
         ("failed to get device list: info query timed out", Left.NOT_YET, Unavailable),
+        ("failed to get group members: info query returned status 404: item-not-found", Left.NO, NotFound),
+        ("failed to get device list: info query returned status 429: rate-overlimit", Left.NOT_YET, Unavailable),
         ("timed out waiting for message send response", Left.UNKNOWN, OutcomeUnknown),
         ("context canceled", Left.UNKNOWN, OutcomeUnknown),
         ("something new in the next version", Left.UNKNOWN, OutcomeUnknown),
