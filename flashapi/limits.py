@@ -15,6 +15,7 @@ from limits.storage import MemoryStorage, RedisStorage
 
 from flashapi.api.keys import any_key, digest
 from flashapi.errors import TooManyRequests, Unauthorized
+from flashapi.services.sessions import hash_of
 from flashapi.settings import UNENFORCED_RATE_LIMIT, Settings
 
 log = structlog.get_logger()
@@ -76,10 +77,10 @@ class Limiter:
         """Count this request; raises TooManyRequests."""
         if request.blueprint in EXEMPT_BLUEPRINTS or request.endpoint == "static" or request.method == "OPTIONS":
             return
-        given = any_key()
-        key = digest(given) if given else None
-        self._refuse_shut_out(key)
-        g.rate_window = window = self.count(f"key/{key}" if key else f"ip/{_address()}", self.limit, self.seconds)
+        key = any_key()
+        self._refuse_shut_out(digest(key) if key else None)
+        caller = f"key/{hash_of(key)}" if key else f"ip/{_address()}"  # a session's key is the same in any case
+        g.rate_window = window = self.count(caller, self.limit, self.seconds)
         if window.used > window.limit:
             raise TooManyRequests(retry_after=window.seconds_left)
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, urlsplit
+from zoneinfo import ZoneInfo
 
 from dotenv import dotenv_values
 
@@ -174,7 +175,7 @@ class _Reader:
             trusted_proxies=self.integer("TRUSTED_PROXIES", 0, low=0, high=8),
             log_level=self.text("LOG_LEVEL", "info").lower(),
             environment=self.text("NODE_ENV", "production"),
-            timezone=self.text("TZ", "America/Sao_Paulo"),
+            timezone=self._timezone(),
             cors_origins=tuple(o.strip() for o in self.text("CORS_ORIGINS", "*").split(",") if o.strip()),
             global_api_key=self.text("GLOBAL_API_KEY"),
             webhook_secret_key=self.text("WEBHOOK_SECRET_KEY"),
@@ -212,6 +213,19 @@ class _Reader:
                 self.integer("TEMP_DELETE_SESSAO", 5, low=1) if self.boolean("DELETE_SESAO_DISCONECT", False) else 0
             ),
         )
+
+    def _timezone(self) -> str:
+        """TZ's zone by its name; POSIX also has it as `:name`, and as the path of its data or of a link to them."""
+        given = self.text("TZ", "America/Sao_Paulo")
+        name = given.removeprefix(":")
+        try:
+            if name.startswith("/"):
+                name = str(Path(name).resolve()).rpartition("/zoneinfo/")[2]
+            return ZoneInfo(name).key
+        except (LookupError, ValueError, OSError, RuntimeError):  # a circle of links is the last
+            raise InvalidSetting(
+                f"TZ must be a zone by its name, such as America/Sao_Paulo or UTC, not {given!r}"
+            ) from None
 
     def _addresses(self) -> tuple[str, str]:
         """HOST is the bind address, unless it is a URL: the original meant the public address by it."""

@@ -1,5 +1,6 @@
 """/api/chat: sends that carry a file, and the files of received messages."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ from flashapi.api.blueprint import Blueprint
 from flashapi.api.current import backend
 from flashapi.api.kinds import said
 from flashapi.auth import current_session, session_key
+from flashapi.media.facts import FALLBACK_TYPE
 from flashapi.schemas.media import (
     AudioSchema,
     DocumentSchema,
@@ -22,6 +24,10 @@ from flashapi.services import media
 
 SHOWN = ("image/jpeg", "image/png", "image/webp", "image/gif", "video/", "audio/")
 """Types a browser may show in place; all others are offered to be saved, since a page of theirs would be ours."""
+CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+"""What no header can carry; senders put it into the names of files."""
+HEADER_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+( *;[ -~]*)?", re.ASCII)
+"""A type as the header may name it. What senders call their files' type is read in one pass, whatever its length."""
 BINARY = {"type": "string", "format": "binary"}
 
 blp = Blueprint("media", "/api/chat", "Imagem, vídeo, áudio, documento, figurinha; arquivos recebidos")
@@ -85,7 +91,7 @@ class SendSticker(MethodView):
 @blp.route("/media/<message_id>")
 class Media(MethodView):
     @session_key
-    @blp.response(200, BINARY, content_type="application/octet-stream")
+    @blp.response(200, BINARY, content_type=FALLBACK_TYPE)
     @blp.failure(400, "Sessão não conectada")
     @blp.failure(404, "Mensagem não encontrada, ou sem arquivo")
     @blp.failure(410, "O WhatsApp não tem mais o arquivo")
@@ -94,11 +100,12 @@ class Media(MethodView):
     def get(self, message_id: str) -> Response:
         """Baixar o arquivo de uma mensagem, decifrado; `Range` é aceito."""
         found = media.fetch(backend(), current_session(), message_id)
+        mimetype = found.mimetype if HEADER_TYPE.fullmatch(found.mimetype) else FALLBACK_TYPE
         return send_file(
             found.path,
-            mimetype=found.mimetype,
-            as_attachment=not found.mimetype.startswith(SHOWN),
-            download_name=found.file_name or message_id,
+            mimetype=mimetype,
+            as_attachment=not mimetype.startswith(SHOWN),
+            download_name=CONTROLS.sub("_", found.file_name or message_id),
             etag=found.sha256 or True,
             conditional=True,
         )

@@ -22,6 +22,9 @@ from flashapi.shards import shard_of
 
 Row = sa.Row[Any]
 
+NAMES_TRIED = 20
+"""How many names are drawn for a session that was given none, before all are taken to be in use."""
+
 _HAS_WEBHOOK = sa.exists().where(endpoints.c.session_id == sessions.c.id, endpoints.c.enabled.is_(True))
 SELECT = sa.select(
     sessions, _HAS_WEBHOOK.label("has_webhook"), queues.c.restricted_until, queues.c.restriction_code
@@ -36,6 +39,10 @@ class Created:
     id: str
     name: str
     key: str
+
+
+class NameTaken(Conflict):
+    """Another session has this name."""
 
 
 def hash_of(key: str) -> str:
@@ -101,7 +108,6 @@ def create(
     row: dict[str, Any] = {
         "id": session_id,
         "key_hash": hash_of(key),
-        "name": name or f"instacia_{random.randrange(100_000):05}",
         "mode": mode,
         "shard": shard,
         "number": number,
@@ -114,18 +120,30 @@ def create(
         "created_at": moment,
         "updated_at": moment,
     }
+    for tries_left in reversed(range(1 if name else NAMES_TRIED)):
+        row["name"] = name or f"instacia_{random.randrange(100_000):05}"
+        try:
+            _insert(backend, row, webhook_url, webhook_events, webhook_enabled)
+            break
+        except NameTaken:
+            if not tries_left:
+                raise
+    if running:
+        nudge(backend, mode, shard, session_id)
+    return Created(session_id, row["name"], key)
+
+
+def _insert(backend: Backend, row: dict[str, Any], url: str | None, events: list[str] | None, enabled: bool) -> None:
+    """Write the row and its webhook. Raises Conflict, NameTaken."""
     try:
         with backend.connections.transaction() as connection:
             _refuse_taken(connection, row)
             connection.execute(sessions.insert(), row)
-            webhooks.save(connection, session_id, webhook_url, webhook_events, webhook_enabled)
+            webhooks.save(connection, row["id"], url, events, enabled)
     except sa.exc.IntegrityError:  # MySQL only: somebody took the key or the name between the look and the insert
         with backend.connections.reading() as connection:
             _refuse_taken(connection, row)
         raise
-    if running:
-        nudge(backend, mode, shard, session_id)
-    return Created(session_id, row["name"], key)
 
 
 def issue_key(backend: Backend, row: Row) -> str:
@@ -152,7 +170,7 @@ def _refuse_taken(connection: sa.Connection, row: dict[str, Any]) -> None:
     if connection.execute(sa.select(sessions.c.id).where(sessions.c.key_hash == row["key_hash"])).first():
         raise Conflict("A apikey gerada já existe tente novamente")
     if connection.execute(sa.select(sessions.c.id).where(sessions.c.name == row["name"])).first():
-        raise Conflict(f"Name Sessão: {row['name']} Já existe tente outro")
+        raise NameTaken(f"Name Sessão: {row['name']} Já existe tente outro")
 
 
 def _mode(backend: Backend, sandbox: bool) -> Mode:

@@ -1,5 +1,6 @@
 """POST /api/session/create_sessao: what it accepts, in which order it refuses, and what it writes."""
 
+import random
 import time
 import uuid
 from typing import Any
@@ -9,7 +10,9 @@ import sqlalchemy as sa
 
 from flashapi import shards
 from flashapi.models.events import endpoints
+from flashapi.models.sessions import sessions
 from flashapi.services.backend import Backend
+from flashapi.services.sessions import NAMES_TRIED
 from tests.api.conftest import Caller, Owner, row_of
 
 PATH = "/api/session/create_sessao"
@@ -65,6 +68,39 @@ def test_empty_strings_and_nulls_mean_nothing_given(root: Caller) -> None:
     answer = root.post(PATH, json=body)
     assert answer.status_code == 200
     assert answer.json["dados"]["name"].startswith("instacia_")
+
+
+def take_next_names(backend: Backend, tries: int) -> None:
+    """Make the next names that would be drawn those of other sessions."""
+    drawn = random.getstate()
+    numbers = {random.randrange(100_000) for _ in range(tries)}
+    rows = [
+        {"id": str(uuid.uuid4()), "key_hash": uuid.uuid4().hex, "name": f"instacia_{number:05}", "mode": "sandbox",
+         "shard": 0, "wanted": "stopped", "created_at": 1, "updated_at": 1}
+        for number in numbers
+    ]  # fmt: skip
+    with backend.connections.transaction() as connection:
+        connection.execute(sa.insert(sessions), rows)
+    random.setstate(drawn)
+
+
+def test_a_drawn_name_that_is_taken_is_drawn_again(root: Caller, backend: Backend) -> None:
+    take_next_names(backend, NAMES_TRIED - 1)
+    answer = root.post(PATH, json={"sandbox": True})
+    assert answer.status_code == 200, answer.text
+    assert row_of(backend, answer.json["dados"]["id"]).name == answer.json["dados"]["name"]
+
+
+def test_names_are_not_drawn_for_ever(root: Caller, backend: Backend) -> None:
+    take_next_names(backend, NAMES_TRIED)
+    answer = root.post(PATH, json={"sandbox": True})
+    assert answer.status_code == 409
+    assert answer.json["message"].startswith("Name Sessão: instacia_")
+
+
+def test_a_taken_key_is_refused_without_a_name_too(root: Caller, alice: Owner) -> None:
+    answer = root.post(PATH, json={"apikey": alice.key})
+    assert (answer.status_code, answer.json["message"]) == (409, "A apikey gerada já existe tente novamente")
 
 
 def test_a_number_as_name_is_its_digits(root: Caller) -> None:

@@ -38,6 +38,19 @@ def test_the_same_key_counts_wherever_it_is_written(root: Caller, charlie: Calle
     assert charlie.get("/api/session/list", headers={"Authorization": f"Bearer {root.key}"}).status_code == 429
 
 
+def test_a_sessions_key_counts_in_whatever_case(root: Caller, alice: Owner) -> None:
+    key = str(alice.key)
+    spellings = [key, key.upper(), key.title(), key[:-1] + key[-1].upper(), key[:10].upper() + key[10:], key]
+    answers = [root.client.get("/api/session/status", headers={"apikey": spelling}) for spelling in spellings]
+    assert [answer.status_code for answer in answers] == [200] * 5 + [429]
+
+
+def test_the_global_key_is_compared_as_it_is_written(root: Caller, charlie: Caller) -> None:
+    shouted = charlie.get("/api/session/list", headers={"apikey": str(root.key).upper()})
+    assert shouted.status_code == 401
+    assert root.get("/api/session/list").status_code == 200
+
+
 def test_without_a_key_the_address_counts(charlie: Caller) -> None:
     answers = [charlie.get("/api/nope").status_code for _ in range(6)]
     assert answers == [404] * 5 + [429]
