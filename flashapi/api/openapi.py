@@ -17,7 +17,7 @@ Rotas globais usam a chave global (`GLOBAL_API_KEY`) em `apikey`, `Authorization
 usam a chave dela em `apikey`, ou a chave global junto com `x-session: <id ou nome da sessão>`. Corpos podem ser JSON
 ou formulário; nenhum corpo é um corpo vazio. Campos desconhecidos são ignorados, `null` equivale a ausente, números e
 booleanos podem vir como texto, números onde se espera texto são lidos como seus dígitos, e uma lista de textos pode vir
-como um só texto com vírgulas."""
+como um só texto com vírgulas. Em formulários, listas e objetos usam colchetes: `options[0]`, `contact[displayName]`."""
 
 SECURITY_SCHEMES = {
     "ApiKeyAuth": {"type": "apiKey", "in": "header", "name": "apikey", "description": "Chave global ou da sessão"},

@@ -11,7 +11,8 @@ from flashapi.media.spool import Draft
 from flashapi.services.backend import Backend
 
 MULTIPART = "multipart/form-data"
-FIELDS_MOST = 40
+FIELDS_MOST = 700
+"""The longest list there may be, an entry a field, and what stands beside it."""
 PARSED_AT_ONCE = 256 * 1024
 """The parser counts what it has read ahead, files included, as memory of the form."""
 AROUND_FILE_BYTES = 1024 * 1024
