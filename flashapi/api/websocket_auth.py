@@ -11,6 +11,7 @@ from flashapi.api.current import backend
 from flashapi.api.keys import apikey, digest
 from flashapi.errors import DatabaseUnavailable, TooManyRequests, Unauthorized
 from flashapi.limits import Limiter
+from flashapi.schemas.texts import is_encodable
 from flashapi.services import sessions
 
 NORMAL = 1000
@@ -21,6 +22,7 @@ HEADERS_MISSING = "Dados faltando no headers ex: {apikey: <sua apikey>, modo: <g
 MODE_UNKNOWN = "modo deve ser global ou client"
 MODE_MISSING = "paramentro modo e obrigatorio e deve ser global ou client"
 EVENTS_INVALID = "paramentro events deve ser um array valido"
+LAST_EVENT_INVALID = "paramentro lastEventId deve ser um texto valido"
 SECRET_MISSING = "paramentro secret e obrigatorio"
 SECRET_WRONG = "WebSocket secret inválido"
 FAILED = "Erro na autenticação"
@@ -77,8 +79,10 @@ def by_message(message: dict[str, Any]) -> Subscription:
 
 
 def _subscription(secret: str, mode: str, events: Any, last_event_id: Any) -> Subscription:
-    if not isinstance(events, list):
+    if not isinstance(events, list) or not _can_go_out(events):
         raise Refused(EVENTS_INVALID)
+    if not is_encodable(str(last_event_id)):
+        raise Refused(LAST_EVENT_INVALID)
     limiter: Limiter = current_app.extensions[Limiter.EXTENSION]
     session_id = key_hash = None
     try:
@@ -97,6 +101,14 @@ def _subscription(secret: str, mode: str, events: Any, last_event_id: Any) -> Su
         raise Refused(FAILED) from error
     limiter.know(secret)
     return Subscription(session_id, key_hash, tuple(events), str(last_event_id) if last_event_id else None)
+
+
+def _can_go_out(events: list[Any]) -> bool:
+    """Whether a frame can repeat it."""
+    try:
+        return is_encodable(json.dumps(events, ensure_ascii=False))
+    except RecursionError:
+        return False
 
 
 def _is_global_secret(secret: str) -> bool:

@@ -4,14 +4,16 @@ from marshmallow import Schema, fields
 
 from flashapi.schemas.envelope import envelope
 from flashapi.schemas.fields import Flag, Text, TextList
-from flashapi.schemas.links import at_most, browser_field, device_field, proxy_field
+from flashapi.schemas.inputs import InputSchema
+from flashapi.schemas.links import browser_field, device_field, proxy_field
 from flashapi.schemas.sessions import EXAMPLE_ID
+from flashapi.schemas.texts import at_most
 
 TEXT_LONGEST = 4_096
 OTHER = "O que não for enviado fica como está; vazio volta ao padrão"
 
 
-class OptionsSchema(Schema):
+class OptionsSchema(InputSchema):
     """What the session does by itself. The first four are overwritten as a whole, as the original does."""
 
     ignore_groups = Flag(data_key="ignoreGroups", load_default=False)
@@ -44,7 +46,7 @@ class OptionsSchema(Schema):
     browser = browser_field()
 
 
-class WebhookSchema(Schema):
+class WebhookSchema(InputSchema):
     """Where the session's events go."""
 
     url = Text(

@@ -6,6 +6,7 @@ from marshmallow import Schema, fields, post_load, validate
 
 from flashapi.schemas.envelope import envelope
 from flashapi.schemas.fields import Flag, Sentence, TextList
+from flashapi.schemas.inputs import InputSchema
 from flashapi.schemas.people import PEOPLE_AT_MOST, PERSON, PersonField
 from flashapi.schemas.recipients import InvalidRecipient, recipient
 
@@ -21,7 +22,7 @@ def _person(given: str) -> str | None:
     return None if named.endswith("@g.us") else named
 
 
-class SomebodySchema(Schema):
+class SomebodySchema(InputSchema):
     """Whom it is about."""
 
     jid = PersonField(
@@ -38,7 +39,7 @@ class PictureQuerySchema(SomebodySchema):
     download = Flag(load_default=False, metadata={"description": "Devolver a própria imagem em vez da URL"})
 
 
-class NumbersSchema(Schema):
+class NumbersSchema(InputSchema):
     """The numbers to look for."""
 
     numbers = TextList(
@@ -47,7 +48,6 @@ class NumbersSchema(Schema):
         validate=validate.Length(max=PEOPLE_AT_MOST, error=f"deve ter no máximo {PEOPLE_AT_MOST} números"),
         metadata={"description": "Em qualquer grafia, com ou sem o nono dígito; também JIDs", "example": [PERSON]},
     )
-
 
     @post_load
     def understand(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:

@@ -3,16 +3,17 @@
 from marshmallow import Schema, fields
 
 from flashapi.schemas.envelope import envelope
-from flashapi.schemas.fields import Text, TextList, Whole
+from flashapi.schemas.fields import Identifier, TextList, Whole
+from flashapi.schemas.inputs import InputSchema
 
 EVENT_ID = "evt_0f4c1f0e6f4e4d0c9a532f7c8c9b6a10"
 PAGE_LARGEST = 1_000
 
 
-class EventsQuerySchema(Schema):
+class EventsQuerySchema(InputSchema):
     """Which events to show."""
 
-    after = Text(
+    after = Identifier(
         load_default=None,
         metadata={"description": "Id do último evento visto; ausente: desde o mais antigo", "example": EVENT_ID},
     )

@@ -10,6 +10,7 @@ from typing import Any
 from marshmallow import ValidationError, fields, missing, validate
 
 from flashapi.schemas.recipients import InvalidRecipient, recipient
+from flashapi.schemas.texts import is_encodable
 
 
 class Sentence(str):
@@ -19,17 +20,21 @@ class Sentence(str):
 REQUIRED = "é obrigatório"
 
 
-class _Lenient(fields.Field[Any]):
-    """Reads null, and an empty string where something is required, as if the field were not there."""
+class Lenient(fields.Field[Any]):
+    """Reads null, unless the field may be null, as if the field were not there; an empty string where that says it."""
+
+    empty_is_absent: bool | None = None
+    """None: only where something is required."""
 
     def deserialize(
         self, value: Any, attr: str | None = None, data: Mapping[str, Any] | None = None, **kwargs: Any
     ) -> Any:
-        absent = value is None or (value == "" and self.required)
+        empty_is_absent = self.required if self.empty_is_absent is None else self.empty_is_absent
+        absent = (value is None and not self.allow_none) or (empty_is_absent and value == "")
         return super().deserialize(missing if absent else value, attr, data, **kwargs)
 
 
-class Text(_Lenient, fields.String):
+class Text(Lenient, fields.String):
     """A string; numbers are read as their digits."""
 
     default_error_messages = {"required": REQUIRED, "invalid": "deve ser um texto"}
@@ -37,29 +42,34 @@ class Text(_Lenient, fields.String):
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
         if isinstance(value, (int, float)) and not isinstance(value, bool):
             value = str(value)
-        if not isinstance(value, str):
+        if not isinstance(value, str) or not is_encodable(value):
             raise self.make_error("invalid")
-        try:
-            value.encode()
-        except UnicodeEncodeError:  # half of a surrogate pair, which neither database nor WhatsApp can hold
-            raise self.make_error("invalid") from None
         return value
 
 
-class Flag(_Lenient, fields.Boolean):
+class Identifier(Text):
+    """The name or id of something; an empty one names nothing."""
+
+    empty_is_absent = True
+
+
+class Emoji(Text):
+    """The emoji of a reaction; an empty one takes the reaction back."""
+
+    empty_is_absent = False
+
+
+class Flag(Lenient, fields.Boolean):
     """A boolean, also as "true", "false", "1" or "0"; an empty string means the default."""
 
+    empty_is_absent = True
     default_error_messages = {"required": REQUIRED, "invalid": "deve ser true ou false"}
 
-    def deserialize(
-        self, value: Any, attr: str | None = None, data: Mapping[str, Any] | None = None, **kwargs: Any
-    ) -> Any:
-        return super().deserialize(None if value == "" else value, attr, data, **kwargs)
 
-
-class Whole(_Lenient, fields.Integer):
+class Whole(Lenient, fields.Integer):
     """A whole number between two bounds, also as a string; an empty string means the default."""
 
+    empty_is_absent = True
     default_error_messages = {
         "required": REQUIRED,
         "invalid": "deve ser um número inteiro",
@@ -69,11 +79,6 @@ class Whole(_Lenient, fields.Integer):
     def __init__(self, *, low: int, high: int, **kwargs: Any) -> None:
         outside = f"deve estar entre {low} e {high}"
         super().__init__(validate=validate.Range(min=low, max=high, error=outside), **kwargs)
-
-    def deserialize(
-        self, value: Any, attr: str | None = None, data: Mapping[str, Any] | None = None, **kwargs: Any
-    ) -> Any:
-        return super().deserialize(None if value == "" else value, attr, data, **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> int:
         if isinstance(value, int) and not isinstance(value, bool):
@@ -87,9 +92,10 @@ class Whole(_Lenient, fields.Integer):
         return int(value) if str(value).strip().isdecimal() else int(number)
 
 
-class Decimal(_Lenient, fields.Float):
+class Decimal(Lenient, fields.Float):
     """A number between two bounds, also as a string."""
 
+    empty_is_absent = True
     default_error_messages = {
         "required": REQUIRED,
         "invalid": "deve ser um número",
@@ -101,18 +107,13 @@ class Decimal(_Lenient, fields.Float):
         outside = f"deve estar entre {low:g} e {high:g}"
         super().__init__(validate=validate.Range(min=low, max=high, error=outside), **kwargs)
 
-    def deserialize(
-        self, value: Any, attr: str | None = None, data: Mapping[str, Any] | None = None, **kwargs: Any
-    ) -> Any:
-        return super().deserialize(None if value == "" else value, attr, data, **kwargs)
-
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> float:
         if isinstance(value, bool):
             raise self.make_error("invalid", input=value)
         return super()._deserialize(value, attr, data, **kwargs)
 
 
-class TextList(_Lenient, fields.List[str]):
+class TextList(Lenient, fields.List[str]):
     """A list of strings; one string is read as a list parted by commas, since a form may hold no more."""
 
     default_error_messages = {"required": REQUIRED, "invalid": "deve ser uma lista de textos"}
@@ -129,14 +130,37 @@ class TextList(_Lenient, fields.List[str]):
             value = [part.strip() for part in value.split(",") if part.strip()]
         if not isinstance(value, list):
             raise self.make_error("invalid")
-        texts = [str(item) for item in value if isinstance(item, (str, int)) and not isinstance(item, bool)]
+        plain = [str(item) for item in value if isinstance(item, (str, int)) and not isinstance(item, bool)]
+        texts = [text for text in plain if is_encodable(text)]
         if self.only_texts and len(texts) < len(value):
             raise self.make_error("invalid")
         return texts
 
 
+class Object(Lenient, fields.Dict):
+    """An object of whatever fields."""
+
+    default_error_messages = {"required": REQUIRED, "invalid": "deve ser um objeto"}
+
+
+class Nested(Lenient, fields.Nested):
+    """An object with a schema of its own."""
+
+    default_error_messages = {"required": REQUIRED}
+    empty_is_absent = True
+
+
+class ListOf(Lenient, fields.List[Any]):
+    """A list of what another field reads."""
+
+    default_error_messages = {"required": REQUIRED, "invalid": "deve ser uma lista"}
+    empty_is_absent = True
+
+
 class Recipient(Text):
     """A phone number, however it is written, or a JID."""
+
+    empty_is_absent = True
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
         text = super()._deserialize(value, attr, data, **kwargs)

@@ -7,6 +7,7 @@ from marshmallow import Schema, ValidationError, fields, validate, validates_sch
 from flashapi.schemas.contacts import JID, LID
 from flashapi.schemas.envelope import envelope
 from flashapi.schemas.fields import Flag, Sentence, Text
+from flashapi.schemas.inputs import InputSchema
 from flashapi.schemas.people import GROUP, PERSON, GroupField, InviteField, PeopleField
 
 SUBJECT_LONGEST = 100
@@ -38,7 +39,7 @@ def _people(missing: str) -> PeopleField:
     )
 
 
-class GroupSchema(Schema):
+class GroupSchema(InputSchema):
     """Which group it is about."""
 
     group = _group("groupJid é obrigatório")
@@ -51,7 +52,7 @@ class GroupPictureQuerySchema(GroupSchema):
     download = Flag(load_default=False, metadata={"description": "Devolver a própria imagem em vez da URL"})
 
 
-class NewGroupSchema(Schema):
+class NewGroupSchema(InputSchema):
     """A group to make."""
 
     subject = Text(
@@ -63,14 +64,14 @@ class NewGroupSchema(Schema):
     participants = _people("subject e participants são obrigatórios")
 
 
-class ParticipantsSchema(Schema):
+class ParticipantsSchema(InputSchema):
     """Members, or members to be, of a group."""
 
     group = _group("groupJid e participants são obrigatórios")
     participants = _people("groupJid e participants são obrigatórios")
 
 
-class SubjectSchema(Schema):
+class SubjectSchema(InputSchema):
     """A new name for a group."""
 
     group = _group("groupJid e subject são obrigatórios")
@@ -82,7 +83,7 @@ class SubjectSchema(Schema):
     )
 
 
-class DescriptionSchema(Schema):
+class DescriptionSchema(InputSchema):
     """A new description for a group."""
 
     group = _group("groupJid e description são obrigatórios")
@@ -94,7 +95,7 @@ class DescriptionSchema(Schema):
     )
 
 
-class GroupPictureSchema(Schema):
+class GroupPictureSchema(InputSchema):
     """A new picture for a group."""
 
     group = _group("groupJid e image são obrigatórios")
@@ -105,7 +106,7 @@ class GroupPictureSchema(Schema):
     )
 
 
-class SettingsSchema(Schema):
+class SettingsSchema(InputSchema):
     """Who may do what in a group."""
 
     group = _group("groupJid é obrigatório")
@@ -119,7 +120,7 @@ class SettingsSchema(Schema):
             raise ValidationError(Sentence("Informe announce ou locked"), "announce")
 
 
-class InviteSchema(Schema):
+class InviteSchema(InputSchema):
     """An invitation to a group."""
 
     code = InviteField(

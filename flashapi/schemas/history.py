@@ -1,28 +1,35 @@
 """What the session has stored, as the routes show it."""
 
-from marshmallow import Schema, fields
+from marshmallow import Schema, ValidationError, fields
 
 from flashapi.schemas.envelope import envelope
-from flashapi.schemas.fields import Recipient, Sentence, Text, Whole
+from flashapi.schemas.fields import Identifier, Recipient, Sentence, Whole
+from flashapi.schemas.inputs import InputSchema
 from flashapi.schemas.sends import EXAMPLE_MESSAGE_ID
 
 PAGE_LARGEST = 500
 CHAT = "5599999999999@s.whatsapp.net"
 
 
-class PageSchema(Schema):
+def _row_or_message(before: str) -> None:
+    if before.isdigit() and not before.isascii():  # "²" counts as a digit and is no number
+        raise ValidationError("deve ser o número de uma linha ou o id de uma mensagem")
+
+
+class PageSchema(InputSchema):
     """Which messages to show."""
 
     jid = Recipient(load_default=None, metadata={"description": "Só deste chat: número ou JID", "example": CHAT})
     limit = Whole(low=1, high=PAGE_LARGEST, load_default=50)
     offset = Whole(low=0, high=10_000_000, load_default=0, metadata={"description": "Prefira `before`"})
-    before = Text(
+    before = Identifier(
         load_default=None,
+        validate=_row_or_message,
         metadata={"description": "Só as anteriores a esta: `id` da linha (veja `nextBefore`) ou `mensagem_id`"},
     )
 
 
-class OneChatSchema(Schema):
+class OneChatSchema(InputSchema):
     """A chat."""
 
     jid = Recipient(

@@ -1,12 +1,15 @@
 """Sends that carry no text of their own and no file: places, polls, contacts, reactions; and edits and forwards."""
 
+import re
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, validate, validates_schema
+from marshmallow import ValidationError, post_load, validate, validates_schema
 
-from flashapi.schemas.fields import Decimal, Flag, Recipient, Sentence, Text, TextList, Whole
+from flashapi.schemas.fields import Decimal, Emoji, Flag, ListOf, Nested, Recipient, Sentence, Text, TextList, Whole
+from flashapi.schemas.inputs import InputSchema
 from flashapi.schemas.messages import TEXT_LONGEST
 from flashapi.schemas.sends import SendSchema, TimedSchema, message_id_field, to_field
+from flashapi.schemas.texts import at_most
 
 NO_PLACE = Sentence("to, latitude e longitude são obrigatórios")
 NO_POLL = Sentence("to, name e options são obrigatórios")
@@ -16,12 +19,10 @@ NO_EDIT = Sentence("messageId e text são obrigatórios")
 NO_FORWARD = Sentence("to e messageId são obrigatórios")
 OPTIONS_FEWEST, OPTIONS_MOST = 2, 12
 OPTION_COUNT = Sentence(f"A enquete deve ter entre {OPTIONS_FEWEST} e {OPTIONS_MOST} opções")
+CARDS_MOST = 100
 OPTION_LONGEST, NAME_LONGEST, VCARD_LONGEST, EMOJI_LONGEST = 100, 255, 65_536, 64
 VCARD = "BEGIN:VCARD\nVERSION:3.0\nFN:Maria\nTEL;type=CELL;waid=5599999999999:+55 99 99999-9999\nEND:VCARD"
-
-
-def _at_most(longest: int) -> validate.Length:
-    return validate.Length(max=longest, error=f"deve ter no máximo {longest} caracteres")
+_FORMATTED_NAME = re.compile(r"^(?:[\w-]+\.)?FN(?:;[^:\n]*)?:(.*)$", re.IGNORECASE | re.MULTILINE)
 
 
 class LocationSchema(SendSchema):
@@ -30,8 +31,8 @@ class LocationSchema(SendSchema):
     to = to_field(NO_PLACE)
     latitude = Decimal(low=-90, high=90, required=True, error_messages={"required": NO_PLACE})
     longitude = Decimal(low=-180, high=180, required=True, error_messages={"required": NO_PLACE})
-    name = Text(load_default="", validate=_at_most(NAME_LONGEST), metadata={"example": "Praça da Sé"})
-    address = Text(load_default="", validate=_at_most(1_000), metadata={"example": "São Paulo - SP"})
+    name = Text(load_default="", validate=at_most(NAME_LONGEST), metadata={"example": "Praça da Sé"})
+    address = Text(load_default="", validate=at_most(1_000), metadata={"example": "São Paulo - SP"})
 
 
 class PollSchema(SendSchema):
@@ -41,7 +42,7 @@ class PollSchema(SendSchema):
     name = Text(
         required=True,
         error_messages={"required": NO_POLL},
-        validate=_at_most(NAME_LONGEST),
+        validate=at_most(NAME_LONGEST),
         metadata={"description": "A pergunta", "example": "Qual o melhor dia?"},
     )
     options = TextList(
@@ -69,21 +70,37 @@ class PollSchema(SendSchema):
             raise ValidationError("não pode passar do número de opções", "selectableCount")
 
 
-class CardSchema(Schema):
+class CardSchema(InputSchema):
     """Somebody's card."""
 
     display_name = Text(
-        data_key="displayName", required=True, validate=_at_most(NAME_LONGEST), metadata={"example": "Maria"}
+        data_key="displayName",
+        load_default="",
+        validate=at_most(NAME_LONGEST),
+        metadata={"description": "Se ausente, o nome que está no vCard (FN)", "example": "Maria"},
     )
-    vcard = Text(required=True, validate=_at_most(VCARD_LONGEST), metadata={"example": VCARD})
+    vcard = Text(required=True, validate=at_most(VCARD_LONGEST), metadata={"example": VCARD})
+
+    @post_load
+    def take_name(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Without a name beside it the card goes by the one it holds."""
+        return {**data, "display_name": data["display_name"] or _name_in(data["vcard"])}
+
+
+def _name_in(vcard: str) -> str:
+    found = _FORMATTED_NAME.search(vcard)
+    return found[1].strip().replace("\\", "")[:NAME_LONGEST] if found else ""
 
 
 class ContactSchema(SendSchema):
     """Somebody's card to send, or several."""
 
     to = to_field(NO_CONTACT)
-    contact = fields.Nested(CardSchema, metadata={"description": "Um contato; ou `contacts`, para vários"})
-    contacts = fields.List(fields.Nested(CardSchema), validate=validate.Length(min=1, max=100))
+    contact = Nested(CardSchema, metadata={"description": "Um contato; ou `contacts`, para vários"})
+    contacts = ListOf(
+        Nested(CardSchema, required=True),
+        validate=validate.Length(min=1, max=CARDS_MOST, error=f"deve ter de 1 a {CARDS_MOST} contatos"),
+    )
 
     @validates_schema
     def check_cards(self, data: dict[str, Any], **_: Any) -> None:
@@ -97,10 +114,10 @@ class ReactionSchema(TimedSchema):
 
     to = to_field(NO_REACTION)
     message_id = message_id_field(NO_REACTION, data_key="messageId")
-    emoji = fields.String(
+    emoji = Emoji(
         required=True,
-        error_messages={"required": NO_REACTION, "null": NO_REACTION, "invalid": "deve ser um texto"},
-        validate=_at_most(EMOJI_LONGEST),
+        error_messages={"required": NO_REACTION},
+        validate=at_most(EMOJI_LONGEST),
         metadata={"description": "Vazio remove a reação", "example": "👍"},
     )
 
@@ -112,7 +129,7 @@ class EditSchema(TimedSchema):
     text = Text(
         required=True,
         error_messages={"required": NO_EDIT},
-        validate=_at_most(TEXT_LONGEST),
+        validate=at_most(TEXT_LONGEST),
         metadata={"example": "Olá, corrigido!"},
     )
 
@@ -124,7 +141,7 @@ class ForwardSchema(TimedSchema):
     message_id = message_id_field(NO_FORWARD, data_key="messageId")
 
 
-class TypingSchema(Schema):
+class TypingSchema(InputSchema):
     """Typing begins or ends."""
 
     to = to_field(Sentence("to e typing são obrigatórios"))
@@ -132,7 +149,7 @@ class TypingSchema(Schema):
     recording = Flag(load_default=False, metadata={"description": "Mostrar que grava um áudio em vez de digitar"})
 
 
-class MarkReadSchema(Schema):
+class MarkReadSchema(InputSchema):
     """What has been read: one message, or everything received in a chat."""
 
     jid = Recipient(
@@ -143,7 +160,7 @@ class MarkReadSchema(Schema):
     message_id = message_id_field(data_key="messageId", load_default=None)
 
 
-class SubscribeSchema(Schema):
+class SubscribeSchema(InputSchema):
     """Whose presence to follow."""
 
     jid = Recipient(

@@ -3,14 +3,10 @@
 from marshmallow import validate
 
 from flashapi.schemas.fields import Text
+from flashapi.schemas.texts import at_most
 
 BROWSERS = ("Chrome", "Firefox", "Safari", "Edge", "Opera", "Desktop")
 PROXY = "socks5://usuario:senha@proxy.exemplo.com:1080"
-
-
-def at_most(longest: int) -> validate.Length:
-    """A bound for texts."""
-    return validate.Length(max=longest, error=f"deve ter no máximo {longest} caracteres")
 
 
 def proxy_field() -> Text:

@@ -10,6 +10,7 @@ from flashapi.schemas.envelope import envelope
 from flashapi.schemas.fields import Flag, Sentence, Text
 from flashapi.schemas.messages import SentSchema
 from flashapi.schemas.sends import SendSchema, to_field
+from flashapi.schemas.texts import Form, at_most, refuse_control
 
 NO_IMAGE = Sentence("to e image são obrigatórios")
 NO_VIDEO = Sentence("to e video são obrigatórios")
@@ -18,7 +19,11 @@ NO_DOCUMENT = Sentence("to, document e fileName são obrigatórios")
 NO_STICKER = Sentence("to e sticker são obrigatórios")
 CAPTION_LONGEST = 65_536
 FILE_NAME_LONGEST = 255
-MIMETYPE = r"[\w.+-]+/[\w.+-]+(\s*;\s*[\w-]+=\"?[\w.,+\- ]+\"?)*"
+_VALUE = r'("[\w.,+ -]+"|[\w.,+-]+( +[\w.,+-]+)*)'
+MIMETYPE = Form(
+    rf"^([\w.+-]+/[\w.+-]+( *; *[\w-]+={_VALUE})*)?$", error="deve ser um tipo MIME, como application/pdf"
+)
+"""Each space can belong to one part only; where two could take it, a long text would be tried in every way."""
 WAYS = "URL http(s), data URL, base64, ou um arquivo em multipart/form-data"
 
 
@@ -32,8 +37,9 @@ class FileField(Text):
             return value
         if not isinstance(value, str):
             raise self.make_error("invalid")
+        text: str = super()._deserialize(value, attr, data, **kwargs)
         try:
-            return read_source(value.strip())
+            return read_source(text.strip())
         except InvalidSource:
             raise ValidationError(f"deve ser {WAYS}") from None
 
@@ -50,7 +56,7 @@ def file_field(missing: Sentence, example: str) -> FileField:
 def _caption() -> Text:
     return Text(
         load_default="",
-        validate=validate.Length(max=CAPTION_LONGEST, error=f"deve ter no máximo {CAPTION_LONGEST} caracteres"),
+        validate=at_most(CAPTION_LONGEST),
         metadata={"description": "Legenda", "example": "Veja só"},
     )
 
@@ -91,12 +97,12 @@ class DocumentSchema(SendSchema):
         data_key="fileName",
         required=True,
         error_messages={"required": NO_DOCUMENT},
-        validate=validate.Length(max=FILE_NAME_LONGEST, error=f"deve ter no máximo {FILE_NAME_LONGEST} caracteres"),
+        validate=validate.And(at_most(FILE_NAME_LONGEST), refuse_control),
         metadata={"example": "contrato.pdf"},
     )
     mimetype = Text(
         load_default=None,
-        validate=validate.Regexp(rf"^({MIMETYPE})?$", error="deve ser um tipo MIME, como application/pdf"),
+        validate=MIMETYPE,
         metadata={
             "description": "Deve corresponder ao conteúdo; sem ele, vale o que o conteúdo diz",
             "example": "application/pdf",

@@ -8,8 +8,9 @@ from flashapi.schemas.fields import Text
 
 
 class Moment(Text):
-    """A moment, as milliseconds since the epoch."""
+    """A moment, as milliseconds since the epoch; one before counts as the epoch, which is long past as well."""
 
+    empty_is_absent = True
     default_error_messages = {"moment": "deve ser uma data ISO 8601 com fuso (2026-11-25T10:00:00-03:00)"}
 
     def _deserialize(  # type: ignore[override]
@@ -24,4 +25,4 @@ class Moment(Text):
             raise self.make_error("moment") from None
         if moment.tzinfo is None:
             raise self.make_error("moment")
-        return round(moment.timestamp() * 1_000)
+        return max(0, round(moment.timestamp() * 1_000))

@@ -8,33 +8,41 @@ from marshmallow import Schema, ValidationError, fields, validate
 from flashapi.models.outbox import SendState
 from flashapi.queue_settings import LONGEST_GAP_MS, Policy
 from flashapi.schemas.envelope import ErrorSchema, envelope
-from flashapi.schemas.fields import Whole
+from flashapi.schemas.fields import Identifier, Lenient, ListOf, Nested, Object, Text, Whole
+from flashapi.schemas.inputs import InputSchema
 from flashapi.schemas.sessions import RestrictionSchema
+from flashapi.schemas.texts import Form
 
 BULK_MOST = 1_000
-CLOCK = validate.Regexp(r"([01]\d|2[0-3]):[0-5]\d", error="deve ser uma hora como 22:00")
+CLOCK = Form("^([01][0-9]|2[0-3]):[0-5][0-9]$", error="deve ser uma hora como 22:00")
 
 
-class Gap(fields.Field[Any]):
+class Gap(Lenient):
     """Milliseconds, or the two ends of a range to draw them from."""
+
+    default_error_messages = {
+        "invalid": f"deve ser um número de milissegundos até {LONGEST_GAP_MS}, ou [mínimo, máximo]"
+    }
+    empty_is_absent = True
+    _end = Whole(low=0, high=LONGEST_GAP_MS, required=True)
 
     def _deserialize(
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
     ) -> int | list[int]:
-        ends = value if isinstance(value, list) else [value]
-        whole = all(isinstance(end, int) and not isinstance(end, bool) and 0 <= end <= LONGEST_GAP_MS for end in ends)
-        if not whole or len(ends) not in (1, 2) or ends != sorted(ends):
-            raise ValidationError(f"deve ser um número de milissegundos até {LONGEST_GAP_MS}, ou [mínimo, máximo]")
+        try:
+            ends = [self._end.deserialize(end) for end in (value if isinstance(value, list) else [value])]
+        except ValidationError:
+            raise self.make_error("invalid") from None
+        if len(ends) not in (1, 2) or ends != sorted(ends):
+            raise self.make_error("invalid")
         return ends[0] if len(ends) == 1 else ends
 
 
-class QuietSchema(Schema):
+class QuietSchema(InputSchema):
     """Hours in which nothing is sent, in the installation's zone; they may span midnight."""
 
-    from_ = fields.String(
-        data_key="from", attribute="from", required=True, validate=CLOCK, metadata={"example": "22:00"}
-    )
-    to = fields.String(required=True, validate=CLOCK, metadata={"example": "08:00"})
+    from_ = Text(data_key="from", attribute="from", required=True, validate=CLOCK, metadata={"example": "22:00"})
+    to = Text(required=True, validate=CLOCK, metadata={"example": "08:00"})
 
 
 def _cap(what: str) -> Whole:
@@ -42,13 +50,13 @@ def _cap(what: str) -> Whole:
     return Whole(low=1, high=1_000_000, load_default=None, allow_none=True, metadata={"description": description})
 
 
-class PacingSchema(Schema):
+class PacingSchema(InputSchema):
     """The guard. Queued sends wait for it, direct ones are refused with 429."""
 
     perMinute = _cap("minuto")
     perHour = _cap("hora")
     perDay = _cap("dia")
-    quietHours = fields.Nested(QuietSchema, load_default=None, allow_none=True)
+    quietHours = Nested(QuietSchema, load_default=None, allow_none=True)
     newContactGap = Whole(
         low=0,
         high=86_400_000,
@@ -57,7 +65,7 @@ class PacingSchema(Schema):
     )
 
 
-class QueueSettingsSchema(Schema):
+class QueueSettingsSchema(InputSchema):
     """How the session's queue behaves; what is left out stays."""
 
     gap = Gap(
@@ -67,11 +75,11 @@ class QueueSettingsSchema(Schema):
             "oneOf": [{"type": "integer"}, {"type": "array", "items": {"type": "integer"}}],
         }
     )
-    policy = fields.String(
+    policy = Identifier(
         validate=validate.OneOf([policy.value for policy in Policy], error="deve ser hold ou resend"),
         metadata={"description": "Envio incerto: hold retira da fila, resend envia de novo (pode duplicar)"},
     )
-    pacing = fields.Nested(PacingSchema, allow_none=True, metadata={"description": "Limites de envio; null: nenhum"})
+    pacing = Nested(PacingSchema, allow_none=True, metadata={"description": "Limites de envio; null: nenhum"})
 
 
 class QueueSchema(Schema):
@@ -132,24 +140,23 @@ class SendsSchema(Schema):
     next = fields.String(allow_none=True, metadata={"description": "`before` da próxima página"})
 
 
-class SendsQuerySchema(Schema):
+class SendsQuerySchema(InputSchema):
     """Which page of the sends."""
 
     limit = Whole(low=1, high=500, load_default=50)
     before = Whole(low=1, high=2**62, load_default=None, metadata={"description": "Só envios anteriores a este id"})
-    state = fields.String(
+    state = Identifier(
         load_default=None,
         validate=validate.OneOf([state.value for state in SendState], error="deve ser um estado de envio"),
     )
 
 
-class BulkSchema(Schema):
+class BulkSchema(InputSchema):
     """Many messages at once: all are accepted into the queue, or none."""
 
-    messages = fields.List(
-        fields.Dict(),
+    messages = ListOf(
+        Object(required=True),
         required=True,
-        error_messages={"required": "é obrigatório", "null": "é obrigatório", "invalid": "deve ser uma lista"},
         validate=validate.Length(min=1, max=BULK_MOST, error=f"deve ter de 1 a {BULK_MOST} mensagens"),
         metadata={
             "description": "Cada uma com `type` (text, location, ...) e os campos de send-<type>; linkPreview é false",

@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterable
 
 PUNCTUATION = re.compile(r"[\s()+./\-\u2010-\u2015\u00a0]")
-NUMBER = re.compile(r"\d{7,15}")
+NUMBER = re.compile("[0-9]{7,15}")
 """E.164 has 15 digits at most; the shortest national numbers with country code have seven."""
-USER_JID = re.compile(r"(\d{5,20})(?::\d{1,5})?@(s\.whatsapp\.net|c\.us|lid)")
-GROUP_JID = re.compile(r"\d{5,25}(?:-\d{5,15})?@g\.us")
+USER_JID = re.compile(r"([0-9]{5,20})(?::[0-9]{1,5})?@(s\.whatsapp\.net|c\.us|lid)")
+GROUP_JID = re.compile(r"[0-9]{5,25}(?:-[0-9]{5,15})?@g\.us")
 
 
 class InvalidRecipient(ValueError):

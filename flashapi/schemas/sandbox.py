@@ -5,7 +5,8 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
 
 from flashapi.schemas.envelope import envelope
-from flashapi.schemas.fields import REQUIRED, Flag, Recipient, Text, TextList, Whole
+from flashapi.schemas.fields import REQUIRED, Flag, Identifier, Recipient, Text, TextList, Whole
+from flashapi.schemas.inputs import InputSchema
 from flashapi.schemas.recipients import PUNCTUATION
 
 NUMBER = "5511900000001"
@@ -29,14 +30,14 @@ class NumberField(Text):
         return digits
 
 
-class NewPhoneSchema(Schema):
+class NewPhoneSchema(InputSchema):
     """A virtual phone to make, or to find again."""
 
     numero = NumberField(required=True, metadata={"example": NUMBER})
     nome = Text(load_default=None, validate=validate.Length(max=100, error="deve ter no máximo 100 caracteres"))
 
 
-class ScanSchema(Schema):
+class ScanSchema(InputSchema):
     """The QR code to scan."""
 
     qrcode = Text(
@@ -45,39 +46,39 @@ class ScanSchema(Schema):
     )
 
 
-class CodeSchema(Schema):
+class CodeSchema(InputSchema):
     """The pairing code to enter."""
 
     code = Text(required=True, metadata={"example": "ABCD1234"})
 
 
-class SinceSchema(Schema):
+class SinceSchema(InputSchema):
     """From where on to show the inbox."""
 
-    since = Text(load_default=None, metadata={"description": "Id da última mensagem já vista"})
+    since = Identifier(load_default=None, metadata={"description": "Id da última mensagem já vista"})
 
 
-class PhoneReadSchema(Schema):
+class PhoneReadSchema(InputSchema):
     """What the phone marks as read."""
 
     chat = Recipient(required=True, metadata={"example": "5511900000002"})
     ids = TextList(load_default=None, metadata={"description": "Todas as não lidas se ausente"})
 
 
-class PhoneTypingSchema(Schema):
+class PhoneTypingSchema(InputSchema):
     """Typing begins or ends."""
 
     to = Recipient(required=True, metadata={"example": "5511900000002"})
     typing = Flag(required=True)
 
 
-class PhonePresenceSchema(Schema):
+class PhonePresenceSchema(InputSchema):
     """The phone comes or goes."""
 
     available = Flag(required=True)
 
 
-class FaultSchema(Schema):
+class FaultSchema(InputSchema):
     """Something that goes wrong for an account, or with `*` for the whole network."""
 
     numero = Text(load_default=WHOLE_NETWORK, metadata={"description": "`*` para a rede inteira", "example": NUMBER})

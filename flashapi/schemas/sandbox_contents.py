@@ -5,7 +5,20 @@ from typing import Any
 from marshmallow import Schema, ValidationError, fields, post_load, validate, validates_schema
 
 from flashapi.schemas.envelope import envelope
-from flashapi.schemas.fields import REQUIRED, Decimal, Flag, Recipient, Text, TextList, Whole
+from flashapi.schemas.fields import (
+    REQUIRED,
+    Decimal,
+    Emoji,
+    Flag,
+    Identifier,
+    ListOf,
+    Nested,
+    Recipient,
+    Text,
+    TextList,
+    Whole,
+)
+from flashapi.schemas.inputs import InputSchema
 from flashapi.schemas.sandbox import NUMBER
 
 NEEDS: dict[str, tuple[str, ...]] = {
@@ -28,14 +41,22 @@ FILES = ("image", "video", "audio", "document", "sticker")
 LARGEST = 128 * 1024 * 1024
 
 
-class CardOnPhoneSchema(Schema):
+class CardOnPhoneSchema(InputSchema):
     """A card a phone sends."""
 
     name = Text(required=True)
     vcard = Text(required=True)
 
 
-class PhoneSendSchema(Schema):
+class PreviewOnPhoneSchema(InputSchema):
+    """The preview of a link in a text a phone sends."""
+
+    url = Text(required=True)
+    title = Text(required=True)
+    description = Text()
+
+
+class PhoneSendSchema(InputSchema):
     """Anything a phone sends; which fields count depends on `type`."""
 
     to = Recipient(required=True, metadata={"example": "5511900000002"})
@@ -45,8 +66,8 @@ class PhoneSendSchema(Schema):
         metadata={"enum": list(NEEDS)},
     )
     text = Text(metadata={"description": "text, edit", "example": "Oi!"})
-    preview = fields.Dict(metadata={"description": "text: {url, title, description?}"})
-    quoted = Text(metadata={"description": "Id da mensagem respondida"})
+    preview = Nested(PreviewOnPhoneSchema, metadata={"description": "text"})
+    quoted = Identifier(metadata={"description": "Id da mensagem respondida"})
     mentions = TextList(metadata={"description": "Números ou JIDs"})
     data = Text(metadata={"description": "Arquivos: base64; ou `size`"})
     size = Whole(low=1, high=LARGEST, metadata={"description": "Arquivos: o telefone inventa tantos bytes"})
@@ -65,12 +86,12 @@ class PhoneSendSchema(Schema):
     name = Text(metadata={"description": "location, contact"})
     address = Text()
     vcard = Text()
-    contacts = fields.List(fields.Nested(CardOnPhoneSchema))
+    contacts = ListOf(Nested(CardOnPhoneSchema, required=True))
     question = Text()
     options = TextList()
     selectable = Whole(low=0, high=12)
     target = Text(metadata={"description": "reaction, edit, revoke, vote: id da mensagem"})
-    emoji = fields.String(metadata={"description": "reaction; vazio remove"})
+    emoji = Emoji(metadata={"description": "reaction; vazio remove"})
     choices = TextList(metadata={"description": "vote: textos das opções"})
 
     @validates_schema
@@ -88,20 +109,20 @@ class PhoneSendSchema(Schema):
         return {name: value for name, value in data.items() if value is not None}
 
 
-class PhoneCallSchema(Schema):
+class PhoneCallSchema(InputSchema):
     """A call a phone makes."""
 
     to = Recipient(required=True, metadata={"example": "5511900000002"})
     video = Flag(load_default=False)
 
 
-class PhoneHangupSchema(Schema):
+class PhoneHangupSchema(InputSchema):
     """A call a phone ends."""
 
     call_id = Text(data_key="callId", required=True)
 
 
-class OldMessageSchema(Schema):
+class OldMessageSchema(InputSchema):
     """A message of before."""
 
     text = Text(required=True)
@@ -109,12 +130,12 @@ class OldMessageSchema(Schema):
     timestamp = Whole(low=0, high=2**33, required=True, metadata={"description": "Segundos"})
 
 
-class OldChatSchema(Schema):
+class OldChatSchema(InputSchema):
     """A chat of before."""
 
     with_whom = Recipient(data_key="with", required=True, metadata={"example": "5511900000002"})
     name = Text()
-    messages = fields.List(fields.Nested(OldMessageSchema), load_default=list)
+    messages = ListOf(Nested(OldMessageSchema, required=True), load_default=list)
 
     @post_load
     def rename(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
@@ -122,25 +143,25 @@ class OldChatSchema(Schema):
         return {"with": data.pop("with_whom"), **{name: value for name, value in data.items() if value is not None}}
 
 
-class PhoneHistorySchema(Schema):
+class PhoneHistorySchema(InputSchema):
     """What the phone tells its linked devices of before they were linked."""
 
-    chats = fields.List(fields.Nested(OldChatSchema), required=True)
+    chats = ListOf(Nested(OldChatSchema, required=True), required=True)
 
 
-class PhonePictureSchema(Schema):
+class PhonePictureSchema(InputSchema):
     """A profile picture."""
 
     data = Text(load_default=None, metadata={"description": "JPEG em base64; null remove"})
 
 
-class PhoneStatusSchema(Schema):
+class PhoneStatusSchema(InputSchema):
     """The "about" text."""
 
     text = Text(required=True)
 
 
-class PhoneBlockSchema(Schema):
+class PhoneBlockSchema(InputSchema):
     """Somebody the phone's owner blocks."""
 
     jid = Recipient(required=True, metadata={"example": NUMBER})

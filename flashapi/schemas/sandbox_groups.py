@@ -5,7 +5,8 @@ from typing import Any
 from marshmallow import Schema, fields, post_load, validate
 
 from flashapi.schemas.envelope import envelope
-from flashapi.schemas.fields import Text, TextList
+from flashapi.schemas.fields import Identifier, Text, TextList
+from flashapi.schemas.inputs import InputSchema
 from flashapi.schemas.people import GROUP
 from flashapi.schemas.sandbox import NUMBER
 
@@ -32,17 +33,17 @@ ACTIONS = (
 )
 
 
-class PhoneNewGroupSchema(Schema):
+class PhoneNewGroupSchema(InputSchema):
     """A group the phone makes."""
 
     subject = Text(required=True, metadata={"example": "Família"})
     participants = TextList(load_default=list, metadata={"description": "Números, JIDs ou LIDs", "example": [NUMBER]})
 
 
-class PhoneGroupChangeSchema(Schema):
+class PhoneGroupChangeSchema(InputSchema):
     """Something the phone does in a group."""
 
-    group = Text(load_default=None, metadata={"description": "Dispensado só com join", "example": GROUP})
+    group = Identifier(load_default=None, metadata={"description": "Dispensado só com join", "example": GROUP})
     action = Text(
         required=True,
         validate=validate.OneOf(ACTIONS, error=f"deve ser um de: {', '.join(ACTIONS)}"),

@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from marshmallow import Schema, ValidationError, post_load, validates_schema
+from marshmallow import ValidationError, post_load, validates_schema
 
 from flashapi.models.base import now_ms
-from flashapi.schemas.fields import Flag, Recipient, Sentence, Text, TextList, Whole
+from flashapi.schemas.fields import Flag, Identifier, Recipient, Sentence, TextList, Whole
+from flashapi.schemas.inputs import InputSchema
 from flashapi.schemas.moments import Moment
 from flashapi.schemas.recipients import mentioned
 
@@ -29,10 +30,10 @@ def to_field(missing: Sentence) -> Recipient:
     )
 
 
-def message_id_field(missing: Sentence | None = None, **options: Any) -> Text:
+def message_id_field(missing: Sentence | None = None, **options: Any) -> Identifier:
     """The id of a message of this session."""
     needed: dict[str, Any] = {"required": True, "error_messages": {"required": missing}} if missing else {}
-    return Text(
+    return Identifier(
         validate=_id_length,
         metadata={"description": "Id de uma mensagem desta sessão", "example": EXAMPLE_MESSAGE_ID},
         **needed,
@@ -50,7 +51,7 @@ def _within_a_year(moment_ms: int) -> None:
         raise ValidationError("deve estar a no máximo um ano")
 
 
-class TimedSchema(Schema):
+class TimedSchema(InputSchema):
     """When a send goes out."""
 
     delay = Whole(
@@ -82,7 +83,7 @@ class TimedSchema(Schema):
     @validates_schema
     def check_delay(self, data: dict[str, Any], **_: Any) -> None:
         """A caller can wait a minute for a direct send; nobody waits for a queued one."""
-        if data["delay"] > DIRECT_DELAY_MS and not (data["use_queue"] or data["send_at"]):
+        if data["delay"] > DIRECT_DELAY_MS and not (data["use_queue"] or data["send_at"] is not None):
             raise ValidationError(f"deve estar entre 0 e {DIRECT_DELAY_MS} sem useQueue", "delay")
 
     @post_load

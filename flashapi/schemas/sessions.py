@@ -7,11 +7,12 @@ from marshmallow import Schema, ValidationError, fields, post_load, pre_load
 
 from flashapi.schemas.envelope import envelope
 from flashapi.schemas.fields import Flag, Sentence, Text, TextList
+from flashapi.schemas.inputs import InputSchema
 from flashapi.schemas.links import browser_field, device_field, proxy_field
+from flashapi.schemas.texts import refuse_control
 
 UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE)
 UUID_FORM = re.compile(r"\{?[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}\}?", re.IGNORECASE)
-CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 NUMBER_PUNCTUATION = re.compile(r"[\s()+./\-]")
 NAME_SHORTEST, NAME_LONGEST = 6, 100
 PNG = "data:image/png;base64,iVBORw0KGgo..."
@@ -34,19 +35,18 @@ def _name(value: str) -> None:
         raise ValidationError(Sentence("Nome da sessão deve ter mais de 5 caracteres"))
     if len(value.strip()) > NAME_LONGEST:
         raise ValidationError(Sentence(f"Nome da sessão (nome_sessao) deve ter no máximo {NAME_LONGEST} caracteres"))
-    if CONTROL.search(value):
-        raise ValidationError("não pode ter caracteres de controle")
+    refuse_control(value)
     if UUID_FORM.fullmatch(value.strip()) or value.strip().startswith("deleted:"):
         raise ValidationError("não pode ter a forma de um identificador (UUID)")
 
 
 def _number(value: str) -> None:
     digits = NUMBER_PUNCTUATION.sub("", value)
-    if digits and not re.fullmatch(r"\d{7,15}", digits):
+    if digits and not re.fullmatch("[0-9]{7,15}", digits):
         raise ValidationError("deve ser um número de telefone com DDI")
 
 
-class NewSessionSchema(Schema):
+class NewSessionSchema(InputSchema):
     """Everything is optional; fields are checked in this order."""
 
     key = Text(

@@ -4,12 +4,13 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, post_load, validate
+from marshmallow import Schema, ValidationError, fields, validate
 
 from flashapi.events import EventType
 from flashapi.models.events import DeliveryState, EndpointKind, Origin, PauseReason
 from flashapi.schemas.envelope import envelope
-from flashapi.schemas.fields import REQUIRED, Flag, Text, TextList, Whole
+from flashapi.schemas.fields import REQUIRED, Flag, Identifier, Text, TextList, Whole
+from flashapi.schemas.inputs import InputSchema
 from flashapi.schemas.moments import Moment
 from flashapi.webhooks.calls import is_reserved
 
@@ -48,8 +49,8 @@ class Headers(fields.Dict):
         return given
 
 
-class EndpointFields(Schema):
-    """What an endpoint can be told."""
+class EndpointFields(InputSchema):
+    """What an endpoint can be told; null takes a filter, the headers or the description away."""
 
     url = Text(metadata={"description": "Para onde enviar os eventos", "example": URL})
     events = TextList(
@@ -62,14 +63,6 @@ class EndpointFields(Schema):
     )
     description = Text(allow_none=True, validate=validate.Length(max=255, error="deve ter no máximo 255 caracteres"))
     enabled = Flag(metadata={"description": "Desligado, os eventos não são guardados para ele"})
-
-    @post_load(pass_original=True)
-    def take_nulls(self, data: dict[str, Any], original: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """Null takes a filter, the headers or the description away; elsewhere it means that nothing was given."""
-        return {**data, **{name: None for name in NULLABLE if name in original and original[name] is None}}
-
-
-NULLABLE = ("events", "headers", "description")
 
 
 class NewEndpointSchema(EndpointFields):
@@ -177,23 +170,23 @@ class DeliveriesPageSchema(Schema):
     nextBefore = fields.String(allow_none=True, metadata={"description": "`before` da página seguinte, mais antiga"})
 
 
-class DeliveriesQuerySchema(Schema):
+class DeliveriesQuerySchema(InputSchema):
     """Which deliveries to show."""
 
-    state = Text(
+    state = Identifier(
         load_default=None,
         validate=validate.OneOf([each.value for each in DeliveryState], error="deve ser {choices}"),
         metadata={"enum": [each.value for each in DeliveryState]},
     )
-    event = Text(load_default=None)
-    session = Text(load_default=None, metadata={"description": "Id ou nome da sessão"})
+    event = Identifier(load_default=None)
+    session = Identifier(load_default=None, metadata={"description": "Id ou nome da sessão"})
     since = Moment(data_key="from", load_default=None, metadata={"example": MOMENT})
     until = Moment(data_key="to", load_default=None, metadata={"example": MOMENT})
     before = Whole(low=1, high=2**53, load_default=None)
     limit = Whole(low=1, high=500, load_default=50)
 
 
-class ReplaySchema(Schema):
+class ReplaySchema(InputSchema):
     """What to deliver again; the filters given all hold."""
 
     delivery = Whole(low=1, high=2**53, load_default=None, metadata={"description": "Só esta entrega"})

@@ -215,7 +215,7 @@ def test_pages_of_stored_messages(alice: Owner, bob: Owner, backend: Backend) ->
          "A enquete deve ter entre 2 e 12 opções"),
         ("send-poll", {"to": "5599999999999", "name": "?", "options": ["a", "a"]}, "options não podem se repetir"),
         ("send-contact", {"to": "5599999999999"}, "to e contact são obrigatórios"),
-        ("send-contact", {"to": "5599999999999", "contact": {"vcard": "x"}}, "contact é obrigatório"),
+        ("send-contact", {"to": "5599999999999", "contact": {}}, "contact.vcard é obrigatório"),
         ("send-reaction", {"to": "5599999999999", "messageId": "x"}, "to, messageId e emoji são obrigatórios"),
         ("typing", {"to": "5599999999999"}, "to e typing são obrigatórios"),
         ("mark-read", {}, "jid é obrigatório"),

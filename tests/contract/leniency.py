@@ -59,11 +59,18 @@ def _loosened(schema: dict[str, Any], document: dict[str, Any]) -> dict[str, Any
 
 
 def _loosened_object(schema: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
-    properties = {name: _loosened(each, document) for name, each in schema.get("properties", {}).items()}
+    properties = {name: _or_absent(_loosened(each, document)) for name, each in schema.get("properties", {}).items()}
     for name in schema.get("required", []):
         properties[name].pop("nullable", None)
     kept = {name: value for name, value in schema.items() if name in ("required", "nullable")}
     return {**kept, "type": "object", "properties": properties, "additionalProperties": True}
+
+
+def _or_absent(schema: dict[str, Any]) -> dict[str, Any]:
+    """Null, and in a form an empty text, stand for an object that isn't there."""
+    if schema.get("type") != "object":
+        return schema
+    return {"nullable": True, "anyOf": [schema, {"type": "string", "maxLength": 0}]}
 
 
 def _requires(schema: dict[str, Any]) -> bool:

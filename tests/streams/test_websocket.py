@@ -141,6 +141,7 @@ def test_no_events_asked_for_means_none(peer: Peer, sqlite: Connections, alice: 
         ({"apikey": "x", "modo": "admin", "events": "[]"}, "modo deve ser global ou client"),
         ({"apikey": "x", "modo": "client", "events": "{}"}, "paramentro events deve ser um array valido"),
         ({"apikey": "x", "modo": "client", "events": "message_received"}, "paramentro events deve ser um array valido"),
+        ({"apikey": "x", "modo": "client", "events": r'["\ud83d"]'}, "paramentro events deve ser um array valido"),
         ({"apikey": "x", "modo": "client", "events": "[]"}, "WebSocket secret inválido"),
         ({"apikey": "x", "modo": "global", "events": "[]"}, "WebSocket secret inválido"),
     ],
@@ -157,6 +158,9 @@ def test_refused_messages_are_told_and_may_be_mended(peer: Peer, alice: Session)
         ({"secret": None}, "paramentro secret e obrigatorio"),
         ({"modo": "x"}, "paramentro modo e obrigatorio e deve ser global ou client"),
         ({"events": "x"}, "paramentro events deve ser um array valido"),
+        ({"events": ["\ud83d"]}, "paramentro events deve ser um array valido"),
+        ({"events": [{"a": ["\ud83d"]}]}, "paramentro events deve ser um array valido"),
+        ({"lastEventId": "\ud83d"}, "paramentro lastEventId deve ser um texto valido"),
         ({"secret": "x"}, "WebSocket secret inválido"),
         ({"modo": "global"}, "WebSocket secret inválido"),
     ]:
