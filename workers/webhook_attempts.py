@@ -1,7 +1,7 @@
 """One turn of a delivery: call the endpoint, then deliver, try again, move aside, give up, or pause the line (D8).
 
 Order holds while the endpoint is away: the head is tried again and again, the others wait. Only when the endpoint takes
-other deliveries while it has refused the head for minutes is that one alone moved to the slow lane.
+other deliveries and goes on to refuse the head, which it has for minutes, is that one alone moved to the slow lane.
 """
 
 import random
@@ -19,7 +19,7 @@ from flashapi.models import now_ms
 from flashapi.models.events import DeliveryState, PauseReason
 from flashapi.outgoing import Fetcher
 from flashapi.settings import Settings
-from flashapi.webhooks import secrets
+from flashapi.webhooks import attempts, secrets
 from flashapi.webhooks.calls import Attempt, Destination, call
 from workers import webhook_rows
 from workers.webhook_rows import Head
@@ -28,6 +28,8 @@ log = structlog.get_logger()
 
 EXPIRED = "O evento não está mais guardado"
 SWITCHED_OFF = "O webhook foi desligado"
+REFUSED_AGAIN = 2
+"""So often a head must be refused after its endpoint took another: one may be the end of an outage, or a full queue."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,19 +77,20 @@ class Deliverer:
         if attempt is None or attempt.delivered or attempt.permanent:
             return
         if head.moved_at is None and self._has_failed_long(head):
-            if not self._answers_others(head) and (other := webhook_rows.untried_behind(self._connections, head)):
-                self._try(other)
             if self._answers_others(head):
-                self._move(head, attempt)
+                if self._is_refused_again(head):
+                    self._move(head, attempt)
+            elif other := webhook_rows.untried_behind(self._connections, head):
+                self._try(other, probe=True)
         self._pause_if_hopeless(head.endpoint_id)
 
-    def _try(self, head: Head) -> Attempt | None:
+    def _try(self, head: Head, probe: bool = False) -> Attempt | None:
         """One call, recorded; None if there was nothing to call with, or somebody else has recorded one meanwhile."""
         if not head.endpoint.enabled or head.event is None:
             webhook_rows.bury(self._connections, head, EXPIRED if head.event is None else SWITCHED_OFF)
             return None
         attempt = call(self._fetcher, self._destination(head), self._embedder.embed(head.event))
-        if not webhook_rows.record(self._connections, head, attempt, self._outcome(head, attempt)):
+        if not webhook_rows.record(self._connections, head, attempt, self._outcome(head, attempt, probe)):
             log.warning("delivery_recorded_elsewhere", delivery=head.id)
             return None
         if attempt.delivered:
@@ -98,12 +101,12 @@ class Deliverer:
             self._pause(head.endpoint_id, PauseReason.GONE)
         return attempt
 
-    def _outcome(self, head: Head, attempt: Attempt) -> dict[str, Any]:
-        """What an attempt makes of its delivery."""
+    def _outcome(self, head: Head, attempt: Attempt, probe: bool) -> dict[str, Any]:
+        """What an attempt makes of its delivery. One that failed as a probe has not failed as the head so far."""
         moment = now_ms()
         if attempt.delivered:
             return {"state": DeliveryState.DELIVERED, "finished_at": moment}
-        failing = {"failing_since": head.failing_since or attempt.at}
+        failing = {} if probe else {"failing_since": head.failing_since or attempt.at}
         slow_ends = None if head.moved_at is None else head.moved_at + self._patience.slow_for * 1_000
         if attempt.permanent or (slow_ends is not None and moment >= slow_ends):
             return {**failing, "state": DeliveryState.DEAD, "finished_at": moment}
@@ -118,6 +121,12 @@ class Deliverer:
         """Whether the endpoint has taken another delivery, or a test, while it refused this one."""
         assert head.failing_since is not None
         return webhook_rows.answered_since(self._connections, head.endpoint_id, head.failing_since)
+
+    def _is_refused_again(self, head: Head) -> bool:
+        """Whether it keeps being refused now that the endpoint takes others."""
+        with self._connections.reading() as connection:
+            refusals = attempts.refusals_since_success(connection, head.id, head.endpoint_id)
+        return refusals >= REFUSED_AGAIN
 
     def _move(self, head: Head, attempt: Attempt) -> None:
         pause = self._patience.slow_pause(1, attempt)

@@ -37,6 +37,13 @@ def write(
     return True
 
 
+def refusals_since_success(connection: sa.Connection, delivery_id: int, endpoint_id: int) -> int:
+    """How often a delivery has been tried in vain since its endpoint last took anything; 0 if it never has."""
+    last = sa.select(endpoints.c.last_success_at).where(endpoints.c.id == endpoint_id).scalar_subquery()
+    asked = sa.select(sa.func.count()).where(attempts.c.delivery_id == delivery_id, attempts.c.at >= last)
+    return connection.scalar(asked) or 0
+
+
 def _note_health(connection: sa.Connection, endpoint_id: int, attempt: Attempt) -> None:
     ended = attempt.at + attempt.duration_ms
     ours = endpoints.c.id == endpoint_id

@@ -7,16 +7,21 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
+import structlog
+
 from flashapi import frames
 from flashapi.bus import Recorded
 from flashapi.models.base import now_ms
 from flashapi.outgoing import Fetcher, OutgoingFailed, OutgoingRefused
 from flashapi.webhooks.signature import signed_headers
 
+log = structlog.get_logger()
+
 TIMEOUT_SECONDS = 10.0
 RESPONSE_LENGTH = 500
 ERROR_LENGTH = 500
 LONGEST_RETRY_AFTER_SECONDS = 600.0
+UNEXPECTED = "Falha inesperada na entrega"
 HEADERS = {
     "Content-Type": "application/json",
     "User-Agent": "flash-Multi-Session-Webhook/1.0",
@@ -64,7 +69,10 @@ class Attempt:
 
 
 def call(fetcher: Fetcher, destination: Destination, event: Recorded) -> Attempt:
-    """Post the event once, within TIMEOUT_SECONDS."""
+    """Post the event once, within TIMEOUT_SECONDS. Whatever the endpoint does comes back as an attempt.
+
+    What can't be recorded would be posted again and again, without a pause between.
+    """
     began, clock = now_ms(), time.monotonic()
     body = frames.webhook_body(event)
     theirs = {name: value for name, value in destination.headers.items() if name.lower() not in _OURS}
@@ -74,15 +82,18 @@ def call(fetcher: Fetcher, destination: Destination, event: Recorded) -> Attempt
             destination.url, body=body, headers={**theirs, **HEADERS, **ours}, timeout=TIMEOUT_SECONDS
         )
     except OutgoingRefused as refused:
-        return Attempt(at=began, duration_ms=_since(clock), error=refused.message[:ERROR_LENGTH], permanent=True)
+        return Attempt(at=began, duration_ms=_since(clock), error=_text(refused.message, ERROR_LENGTH), permanent=True)
     except OutgoingFailed as failed:
-        return Attempt(at=began, duration_ms=_since(clock), error=failed.message[:ERROR_LENGTH])
+        return Attempt(at=began, duration_ms=_since(clock), error=_text(failed.message, ERROR_LENGTH))
+    except Exception:  # http.client raises ValueError and others for some answers; seen: a chunk of negative size
+        log.exception("webhook_call_failed")
+        return Attempt(at=began, duration_ms=_since(clock), error=UNEXPECTED)
     return Attempt(
         at=began,
         duration_ms=_since(clock),
         status_code=answer.status,
         error=None if 200 <= answer.status < 300 else f"HTTP {answer.status}",
-        response=_beginning(answer.content),
+        response=_text(answer.content[: RESPONSE_LENGTH * 4].decode(errors="replace"), RESPONSE_LENGTH) or None,
         retry_after_seconds=_retry_after(answer.headers.get("retry-after", "")),
         permanent=answer.status == HTTPStatus.GONE,
     )
@@ -97,19 +108,23 @@ def _since(clock: float) -> int:
     return round((time.monotonic() - clock) * 1_000)
 
 
-def _beginning(content: bytes) -> str | None:
-    text = content[: RESPONSE_LENGTH * 4].decode(errors="replace").replace("\0", "")
-    return text[:RESPONSE_LENGTH] or None
+def _text(text: str, length: int) -> str:
+    """Its beginning, as every database takes it: no NUL, no lone surrogates."""
+    return text.replace("\0", "")[:length].encode(errors="replace").decode()
 
 
 def _retry_after(header: str) -> float:
     """The seconds an answer asks to wait, in either of HTTP's forms; 0 where it doesn't, never more than the limit."""
     try:
-        seconds = float(header)
-    except ValueError:
-        try:
-            moment = parsedate_to_datetime(header)
-        except (ValueError, TypeError):
-            return 0.0
-        seconds = (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
+        seconds = _seconds_until(header)
+    except Exception:  # email.utils promises ValueError, but overflows at an offset of many digits
+        return 0.0
     return min(max(seconds, 0.0), LONGEST_RETRY_AFTER_SECONDS) if seconds == seconds else 0.0
+
+
+def _seconds_until(header: str) -> float:
+    try:
+        return float(header)
+    except ValueError:
+        moment = parsedate_to_datetime(header)
+        return (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds()

@@ -8,7 +8,7 @@ from standardwebhooks import Webhook
 
 from flashapi.connections import Connections
 from flashapi.models import now_ms
-from flashapi.models.events import GLOBAL, endpoints, events
+from flashapi.models.events import GLOBAL, deliveries, endpoints, events
 from flashapi.settings import Settings
 from flashapi.webhooks import secrets
 from tests.support.facts import Session, add_endpoint, add_session, happen
@@ -75,6 +75,45 @@ def test_nothing_is_moved_while_the_endpoint_takes_nothing(
         if delivery.event_id not in through:
             through.append(delivery.event_id)
     assert through[-3:] == told
+
+
+def test_after_an_outage_one_more_refusal_of_a_former_probe_moves_nothing(
+    connections: Connections, receiver: Receiver, start_worker: StartWorker
+) -> None:
+    add_endpoint(connections, ALICE.id, receiver.url)
+    told = [happen(connections, ALICE, told=False).id for _ in range(4)]
+    receiver.decide = lambda _: 503
+    start_worker(HASTY)
+
+    wait_until(lambda: all(row.attempts for row in rows(connections)), "each has been the probe")
+    assert [row.failing_since is None for row in rows(connections)] == [False, True, True, True]
+    time.sleep(2 * HASTY.move_after)
+    refused = {told[0]}
+
+    def busy(delivery: Delivery) -> int:
+        if delivery.event_id in refused:
+            return 200
+        refused.add(delivery.event_id)
+        return 429
+
+    receiver.decide = busy
+    assert [(row.state, row.moved_at) for row in wait_final(connections, 4)] == [("delivered", None)] * 4
+    assert [delivery.event_id for delivery in receiver.taken] == told
+
+
+def test_one_more_refusal_after_a_successful_test_moves_nothing(
+    connections: Connections, receiver: Receiver, start_worker: StartWorker
+) -> None:
+    endpoint = add_endpoint(connections, ALICE.id, receiver.url)
+    told = [happen(connections, ALICE, told=False).id for _ in range(2)]
+    with connections.transaction() as connection:
+        ago = now_ms() - 1_000
+        connection.execute(deliveries.update().where(deliveries.c.id == 1).values(attempts=9, failing_since=ago))
+        connection.execute(endpoints.update().where(endpoints.c.id == endpoint).values(last_success_at=now_ms()))
+    receiver.script.append(503)
+    start_worker(HASTY)
+    assert [row.moved_at for row in wait_final(connections, 2)] == [None, None]
+    assert [delivery.event_id for delivery in receiver.taken] == told
 
 
 def test_gone_is_a_dead_letter_and_pauses_the_endpoint_with_an_event(
