@@ -47,7 +47,10 @@ class Inbound:
     def receive(
         self, session_id: str, code: int, raw: bytes, client: Asks | None = None, missed_before: int = 0
     ) -> None:
-        """Take an event that must not be lost. Called by Go's callback: it is on disk when this returns."""
+        """Take an event that must not be lost. Called by Go's callback: it is on disk when this returns.
+
+        On a disk that takes nothing it is stored from memory, which beats losing what WhatsApp won't send again.
+        """
         self._line_of(session_id).put(self._journal.append(session_id, code, raw, client, missed_before))
 
     def then(self, session_id: str, work: Work) -> None:

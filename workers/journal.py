@@ -2,17 +2,21 @@
 
 WhatsApp has its ack before Python has the message, so between neonize's buffer and the database lies only this file.
 A journal is a folder of segments, `<name>/<number>.seg`, owned by the process that holds the lock on `<name>/lock`;
-a segment goes when everything in it is in the database. Records are written with one `write` each: they survive the
-death of the process, not of the machine (no fsync: it would hold up the acks of every session).
+a segment goes when everything in it is in the database. Records are written whole or not at all: they survive the
+death of the process, not of the machine (no fsync: it would hold up the acks of every session). While the disk takes
+nothing, an event is an entry all the same, in memory only.
 """
 
 import fcntl
 import os
+import re
 import struct
 import threading
+import time
 import uuid
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +31,13 @@ log = structlog.get_logger()
 SEGMENT_BYTES = 4 * 1024 * 1024
 _HEAD = struct.Struct(">IIHHQ")
 """Length of raw, crc32 of all that follows the head, length of the session id, event code, missed_before."""
+_LIKE_A_HEAD = re.compile(rb"(?=.{8}\0[\x01-\x7f].{10}[!-~])", re.DOTALL)
+"""Where a record may begin: its session id is some printable characters."""
+OUTAGE_OVER_SECONDS = 60.0
+"""So long every write must have worked; until then a failure is of the same outage and not logged again."""
+
+Record = tuple[str, int, bytes, int]
+"""Session id, event code, raw, missed_before."""
 
 
 class Segment:
@@ -46,7 +57,8 @@ class Entry:
     session_id: str
     code: int
     raw: bytes
-    segment: Segment
+    segment: Segment | None
+    """None while it is in memory only."""
     client: "Asks | None" = None
     """The client that received it, while it runs: none after a replay."""
     missed_before: int = 0
@@ -65,42 +77,67 @@ class Journal:
         self._number = 0
         self._file = -1
         self._segment: Segment | None = None
+        self._in_memory = 0
+        self._failed_at: float | None = None
 
     def append(
         self, session_id: str, code: int, raw: bytes, client: "Asks | None" = None, missed_before: int = 0
     ) -> Entry:
-        """Write an event; when this returns it survives the process."""
+        """Write an event; when this returns it survives the process, unless the disk takes nothing (`segment`)."""
         record = _pack(session_id, code, raw, missed_before)
         with self._lock:
-            segment = self._segment
-            if segment is None or segment.size >= SEGMENT_BYTES:
-                segment = self._begin_segment()
-            os.write(self._file, record)
+            try:
+                segment = self._segment
+                if segment is None or segment.size >= SEGMENT_BYTES:
+                    segment = self._begin_segment()
+                _put(self._file, segment.size, record)
+            except OSError as error:
+                self._note_failure(error)
+                self._in_memory += 1
+                return Entry(session_id, code, raw, None, client, missed_before)
             segment.size += len(record)
             segment.open += 1
+            if self._failed_at is not None:
+                self._note_success(self._failed_at)
         return Entry(session_id, code, raw, segment, client, missed_before)
 
     def done(self, entry: Entry) -> None:
         """The event is in the database; the last one of a segment removes or empties its file."""
         with self._lock:
             segment = entry.segment
+            if segment is None:
+                self._in_memory -= 1
+                return
             segment.open -= 1
             if segment.open:
                 return
-            if segment.full:
-                segment.path.unlink(missing_ok=True)
-            elif segment is self._segment and segment.size > SEGMENT_BYTES // 64:
-                os.ftruncate(self._file, 0)  # opened for appending: the next record starts at the beginning
-                segment.size = 0
+            try:
+                self._clear(segment)
+            except OSError as error:
+                self._note_failure(error)
 
     def set_aside(self, entry: Entry) -> None:
-        """Keep an event that can't be understood, in a file that nothing reads or removes."""
-        with self._lock, (self._folder.parent / "unreadable.seg").open("ab") as aside:
-            aside.write(_pack(entry.session_id, entry.code, entry.raw, entry.missed_before))
+        """Keep an event that can't be understood, in a file that nothing reads or removes.
+
+        While the disk takes nothing its segment keeps it instead, for the next start to try again.
+        """
+        record = _pack(entry.session_id, entry.code, entry.raw, entry.missed_before)
+        with self._lock:
+            try:
+                with (self._folder.parent / "unreadable.seg").open("ab", buffering=0) as aside:
+                    fcntl.flock(aside, fcntl.LOCK_EX)  # other processes write to it too
+                    _put(aside.fileno(), aside.seek(0, os.SEEK_END), record)
+            except OSError as error:
+                if entry.segment is not None:
+                    entry.segment.open += 1
+                lost = entry.segment is None
+                log.error("event_not_set_aside", session=entry.session_id, lost=lost, error=str(error))
 
     def close(self) -> None:
         """Give the journal up; if everything in it is stored it leaves nothing behind."""
         with self._lock:
+            if self._in_memory:
+                log.error("journal_closed_with_events_in_memory", lost=self._in_memory)
             if self._file >= 0:
                 os.close(self._file)
                 self._file = -1
@@ -110,16 +147,42 @@ class Journal:
             os.close(self._lock_file)  # type: ignore[arg-type]
 
     def _begin_segment(self) -> Segment:
-        if self._segment is not None:
-            os.close(self._file)
-            self._segment.full = True
-            if self._segment.open == 0:
-                self._segment.path.unlink(missing_ok=True)
+        """The next segment, or the full one for a while longer where there can be no other."""
+        path = self._folder / f"{self._number + 1:08d}.seg"
+        try:
+            file = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
+        except OSError as error:
+            if self._segment is None:
+                raise
+            self._note_failure(error)
+            return self._segment
+        full, full_file = self._segment, self._file
+        self._segment, self._file = Segment(path), file
         self._number += 1
-        path = self._folder / f"{self._number:08d}.seg"
-        self._file = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
-        self._segment = Segment(path)
+        if full is not None:
+            full.full = True
+            with suppress(OSError):  # what is replayed needlessly does no harm
+                os.close(full_file)
+                if full.open == 0:
+                    full.path.unlink(missing_ok=True)
         return self._segment
+
+    def _clear(self, segment: Segment) -> None:
+        if segment.full:
+            segment.path.unlink(missing_ok=True)
+        elif segment is self._segment and segment.size > SEGMENT_BYTES // 64:
+            os.ftruncate(self._file, 0)  # opened for appending: the next record starts at the beginning
+            segment.size = 0
+
+    def _note_failure(self, error: OSError) -> None:
+        if self._failed_at is None:
+            log.error("journal_not_writable", folder=str(self._folder), error=str(error))
+        self._failed_at = time.monotonic()
+
+    def _note_success(self, failed_at: float) -> None:
+        if time.monotonic() - failed_at > OUTAGE_OVER_SECONDS:
+            log.warning("journal_writable_again", still_in_memory=self._in_memory)
+            self._failed_at = None
 
 
 class Orphan:
@@ -128,20 +191,27 @@ class Orphan:
     def __init__(self, folder: Path, lock_file: int) -> None:
         self._folder = folder
         self._lock_file = lock_file
+        self._segments: list[Segment] = []
 
     def entries(self) -> Iterator[Entry]:
         """Everything in it, in order. What is stored already is recognised by the database."""
         for path in sorted(self._folder.glob("*.seg")):
             segment = Segment(path)
+            self._segments.append(segment)
             for session_id, code, raw, missed_before in _unpack(path):
                 yield Entry(session_id, code, raw, segment, missed_before=missed_before)
 
     def discard(self) -> None:
-        """Everything in it is stored: remove it."""
-        for path in self._folder.glob("*.seg"):
-            path.unlink(missing_ok=True)
-        _remove_if_empty(self._folder)
-        self.release()
+        """Everything in it is stored: remove it.
+
+        A segment that keeps what could not be set aside stays, and the lock with it, until this process ends.
+        """
+        for segment in self._segments:
+            if segment.open == 0:
+                segment.path.unlink(missing_ok=True)
+        if not any(segment.open for segment in self._segments):
+            _remove_if_empty(self._folder)
+            self.release()
 
     def release(self) -> None:
         """Leave it to somebody else."""
@@ -183,17 +253,64 @@ def _pack(session_id: str, code: int, raw: bytes, missed_before: int) -> bytes:
     return _HEAD.pack(len(raw), zlib.crc32(name + raw), len(name), code, missed_before) + name + raw
 
 
-def _unpack(path: Path) -> Iterator[tuple[str, int, bytes, int]]:
-    """The records of a file, up to the first that is incomplete: the process died in the middle of it."""
+def _put(file: int, size: int, record: bytes) -> None:
+    """Write a record behind the first `size` bytes of a file, whole or not at all. Raises OSError."""
+    if os.lseek(file, 0, os.SEEK_END) != size:
+        os.ftruncate(file, size)  # an earlier part could not be taken back
+    try:
+        written = os.write(file, record)
+        while written < len(record):  # at the end of the disk a part is written first, and the rest raises
+            written += os.write(file, record[written:])
+    except OSError:
+        with suppress(OSError):
+            os.ftruncate(file, size)
+        raise
+
+
+def _unpack(path: Path) -> Iterator[Record]:
+    """The whole records of a file. One that is cut off at its end is what the process died in the middle of."""
     data = path.read_bytes()
     at = 0
-    while at + _HEAD.size <= len(data):
-        length, checksum, name_length, code, missed_before = _HEAD.unpack_from(data, at)
-        start = at + _HEAD.size
-        end = start + name_length + length
-        body = data[start:end]
-        if len(body) < name_length + length or zlib.crc32(body) != checksum:
-            log.warning("journal_record_incomplete", path=path.name, offset=at)
-            return
-        yield body[:name_length].decode(), code, body[name_length:], missed_before
-        at = end
+    while at < len(data):
+        found = _record_at(data, at)
+        if found is None:
+            onward = _next_whole(data, at)
+            if onward is None:
+                log.warning("journal_record_incomplete", path=path.name, offset=at, skipped=len(data) - at)
+                return
+            log.error("journal_damaged", path=path.name, offset=at, skipped=onward - at)
+            at = onward
+            continue
+        record, at = found
+        yield record
+
+
+def _record_at(data: bytes, at: int) -> tuple[Record, int] | None:
+    """The record that begins here and where it ends; None if there is none, or not all of it."""
+    start = at + _HEAD.size
+    if start > len(data):
+        return None
+    length, checksum, name_length, code, missed_before = _HEAD.unpack_from(data, at)
+    end = start + name_length + length
+    if not name_length or end > len(data):  # zeros, which a crash of the machine may leave, have the right checksum
+        return None
+    body = data[start:end]
+    if zlib.crc32(body) != checksum:
+        return None
+    return (body[:name_length].decode(errors="replace"), code, body[name_length:], missed_before), end
+
+
+def _next_whole(data: bytes, at: int) -> int | None:
+    """Where the records go on behind a damaged one.
+
+    That is where it says it ends, if one begins there: what it carries was written by strangers, and may hold bytes
+    that look like a record. Else, its head being damaged or its end missing, wherever the next one is found; one that
+    a stranger made up would have to name a session by its random id, which only we know.
+    """
+    if at + _HEAD.size <= len(data):
+        length, _, name_length, _, _ = _HEAD.unpack_from(data, at)
+        end: int = at + _HEAD.size + name_length + length
+        if _record_at(data, end) is not None:
+            return end
+    places = (match.start() for match in _LIKE_A_HEAD.finditer(data, at + 1))
+    return next((place for place in places if _record_at(data, place) is not None), None)
