@@ -30,7 +30,7 @@ from tests.support.servers import wait_until
 
 STORMS = 5
 WRITERS = 3
-"""Phones that write in a storm; each message is two events, `message_received` and `chats_update`."""
+"""Phones that write in a storm; each message is an event."""
 
 
 def storm(running: Installation, number: int, *, seconds: float, per_second: float, cuts: int) -> tuple[Account, float]:
@@ -44,7 +44,7 @@ def storm(running: Installation, number: int, *, seconds: float, per_second: flo
         made, start = begin(session, receiver.url)
         client = stack.enter_context(Returning(running, session, start))
         began = time.monotonic()
-        writers = [stack.enter_context(Writer(each, own, per_second / 2 / WRITERS)) for each in others]
+        writers = [stack.enter_context(Writer(each, own, per_second / WRITERS)) for each in others]
         _disturb(running, client, seconds, cuts)
         for writer in writers:
             writer.finish()

@@ -2,11 +2,12 @@
 
 import os
 import socket
+import threading
 import time
 import uuid
 import zlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import redis
@@ -17,6 +18,9 @@ SAFETY_SECONDS = 1.0
 """A holder stops acting this long before its lease ends."""
 
 EPOCH_KEY = "flashapi:epoch"
+"""Made by the first claim of a shard and by nothing else: where it is missing, Redis has lost its data."""
+LINES_EPOCH_KEY = "flashapi:epoch-of-lines"
+"""The counter of the webhook lines, which are claimed again at once whatever Redis has lost."""
 EPOCH_MISSED_KEY = "flashapi:epoch-missed"
 """When its absence was first noticed, in ms."""
 
@@ -85,6 +89,8 @@ class Lease:
     identity: str
     epoch: int
     ends: float
+    _released: bool = field(default=False, init=False)
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False, compare=False)
 
     @property
     def value(self) -> str:
@@ -93,27 +99,37 @@ class Lease:
 
     def is_safe(self) -> bool:
         """Whether there is time left to act. Ask before each action."""
-        return clock() < self.ends - SAFETY_SECONDS
+        return not self._released and clock() < self.ends - SAFETY_SECONDS
 
     def renew(self) -> bool:
-        """Extend the lease; True if its key had vanished and was set anew. Raises LeaseLost."""
-        asked = clock()
-        answer = self.client.eval(_RENEW, 1, lease_key(self.mode, self.shard), self.value, LEASE_MS)
-        if not answer:
-            raise LeaseLost(f"{self.mode} shard {self.shard}")
-        self.ends = asked + LEASE_MS / 1000
-        return bool(answer == 2)
+        """Extend the lease; True if its key had vanished and was set anew. Does nothing once released.
+
+        Raises LeaseLost.
+        """
+        with self._lock:
+            if self._released:
+                return False
+            asked = clock()
+            answer = self.client.eval(_RENEW, 1, lease_key(self.mode, self.shard), self.value, LEASE_MS)
+            if not answer:
+                raise LeaseLost(f"{self.mode} shard {self.shard}")
+            self.ends = asked + LEASE_MS / 1000
+            return bool(answer == 2)
 
     def release(self) -> None:
-        """Give the shard up, if it is still ours."""
-        self.client.eval(_RELEASE, 1, lease_key(self.mode, self.shard), self.value)
+        """Give the shard up, if it is still ours. If this raises redis.RedisError, the lease ends by itself."""
+        with self._lock:
+            self._released = True
+            self.client.eval(_RELEASE, 1, lease_key(self.mode, self.shard), self.value)
 
 
-def claim(client: "redis.Redis", mode: str, shard: int, identity: str) -> Lease | None:
+def claim(
+    client: "redis.Redis", mode: str, shard: int, identity: str, *, epoch_key: str = EPOCH_KEY
+) -> Lease | None:
     """Take a free shard; None if it has an owner."""
     asked = clock()
     epoch = client.eval(
-        _CLAIM, 2, lease_key(mode, shard), EPOCH_KEY, identity, LEASE_MS, time.time_ns() // 1_000_000
+        _CLAIM, 2, lease_key(mode, shard), epoch_key, identity, LEASE_MS, time.time_ns() // 1_000_000
     )
     if epoch is None:
         return None

@@ -33,7 +33,7 @@ BLOCK_SECONDS = 1
 PAUSE_SECONDS = 0.5
 """Between two tries while Redis is away or the lease is not safe."""
 AHEAD_AT_MOST = 200
-"""How many jobs a shard's worker may have taken and not answered."""
+"""How many jobs a shard's worker may have taken that neither are answered nor lie in an outbox."""
 STARTED = "flashapi_started"
 
 
@@ -68,6 +68,10 @@ class Ticket:
         """Note, before WhatsApp is called, that it must not be run again after a crash."""
         self.worker.connection.hset(self.job.key, STARTED, 1)
 
+    def has_row(self) -> None:
+        """Make room for another job: this one waits for a row of an outbox, where waiting costs nobody anything."""
+        self.worker.make_room(self.job)
+
     def answer(self, value: Any) -> None:
         """Store the action's answer, a JSON value."""
         self._finish({"answer": value})
@@ -99,7 +103,8 @@ class LaneWorker(SimpleWorker):
         )
         self.log = _QUIET
         self._take = take
-        self._room = threading.Semaphore(AHEAD_AT_MOST)
+        self._ahead: set[str] = set()
+        self._room = threading.Condition()
         self._queue: Queue = self.queues[0]
         self._may_take: Callable[[], bool] = lambda: True
 
@@ -110,7 +115,9 @@ class LaneWorker(SimpleWorker):
 
     def stop(self) -> None:
         """Stop taking jobs; returns at once, the thread ends within BLOCK_SECONDS."""
-        self._stop_requested = True
+        with self._room:
+            self._stop_requested = True
+            self._room.notify_all()
 
     def recover(self) -> int:
         """Deal with what a former owner had taken and not answered; returns how many. Call it before `run`.
@@ -136,13 +143,38 @@ class LaneWorker(SimpleWorker):
         return len(taken)
 
     def execute_job(self, job: Job, queue: Queue) -> None:
-        """Hand the job on; its answer comes later through the ticket."""
-        self._room.acquire()
-        ticket = Ticket(job, self)
+        """Hand the job on; its answer comes later through the ticket. A failure is that job's alone."""
+        if not self._wait_for_room(job):
+            return  # stopped: the next owner finds it
+        try:
+            ticket = Ticket(job, self)
+        except KeyError:
+            log.exception("job_unreadable", job=job.id)
+            self.finish(job, FlashAPIError().to_wire())
+            return
         if ticket.is_late:
             ticket.drop()
             return
-        self._take(ticket)
+        try:
+            self._take(ticket)
+        except Exception:
+            log.exception("job_not_taken", action=ticket.action, request_id=ticket.request_id)
+            ticket.fail(FlashAPIError())
+
+    def _wait_for_room(self, job: Job) -> bool:
+        """Count the job among those taken ahead, as soon as they are few enough; False if stopped."""
+        with self._room:
+            self._room.wait_for(lambda: self._stop_requested or len(self._ahead) < AHEAD_AT_MOST)
+            if self._stop_requested:
+                return False
+            self._ahead.add(job.id)
+            return True
+
+    def make_room(self, job: Job) -> None:
+        """Count the job no longer."""
+        with self._room:
+            self._ahead.discard(job.id)
+            self._room.notify_all()
 
     def finish(self, job: Job, result: dict[str, Any] | None) -> None:
         """Store the result and take the id out of the intermediate list, in one MULTI."""
@@ -151,7 +183,7 @@ class LaneWorker(SimpleWorker):
         except redis.RedisError as error:
             log.warning("answer_not_stored", job=job.id, error=str(error))
         finally:
-            self._room.release()
+            self.make_room(job)
 
     def _store(self, job: Job, result: dict[str, Any] | None) -> None:
         with self.connection.pipeline() as pipe:
@@ -180,7 +212,7 @@ class LaneWorker(SimpleWorker):
                 )
             except DequeueTimeout:
                 continue
-            except (redis.ConnectionError, redis.TimeoutError) as error:
+            except redis.RedisError as error:  # away, or there and refusing: read-only, out of memory, a full disk
                 log.warning("redis_away", queue=self._queue.name, error=str(error))
                 time.sleep(PAUSE_SECONDS)
         raise StopRequested()
@@ -222,7 +254,11 @@ class LaneWorker(SimpleWorker):
 
 
 class _Quiet:
-    """rq logs several lines a job; its errors reach us as exceptions."""
+    """rq logs several lines a job; of these matters only why its loop has ended."""
+
+    def error(self, message: str, *arguments: Any, exc_info: bool = False) -> None:
+        """Pass it on."""
+        log.error("rq_failed", what=message % arguments, exc_info=exc_info)
 
     def __getattr__(self, _name: str) -> Callable[..., None]:
         return lambda *_arguments, **_keywords: None

@@ -20,23 +20,25 @@ class Lane:
         self._name = name
         self._width = width
         self._idle_seconds = idle_seconds
-        self._waiting: deque[Work] = deque()
+        self._waiting: deque[tuple[Work, Work | None]] = deque()
         self._changed = threading.Condition()
         self._threads = 0
         self._idle = 0
         self._closed = False
 
-    def put(self, work: Work) -> None:
-        """Add work at the end of the line. Work put on a closed lane is dropped."""
+    def put(self, work: Work, if_dropped: Work | None = None) -> None:
+        """Add work at the end of the line. It is dropped if the lane is closed, or closes first: `if_dropped`, then."""
         with self._changed:
-            if self._closed:
+            if not self._closed:
+                self._waiting.append((work, if_dropped))
+                if self._idle >= len(self._waiting) or self._threads >= self._width:
+                    self._changed.notify()
+                    return
+                self._threads += 1
+                threading.Thread(target=self._run, name=self._name, daemon=True).start()
                 return
-            self._waiting.append(work)
-            if self._idle >= len(self._waiting) or self._threads >= self._width:
-                self._changed.notify()
-                return
-            self._threads += 1
-        threading.Thread(target=self._run, name=self._name, daemon=True).start()
+        if if_dropped is not None:
+            if_dropped()
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -45,8 +47,11 @@ class Lane:
         """Let running work finish, drop the rest."""
         with self._changed:
             self._closed = True
+            dropped = [if_dropped for _work, if_dropped in self._waiting if if_dropped is not None]
             self._waiting.clear()
             self._changed.notify_all()
+        for if_dropped in dropped:
+            if_dropped()
 
     def _run(self) -> None:
         while True:
@@ -57,7 +62,7 @@ class Lane:
                 if not self._waiting:
                     self._threads -= 1
                     return
-                work = self._waiting.popleft()
+                work, _if_dropped = self._waiting.popleft()
             try:
                 work()
             except Exception:

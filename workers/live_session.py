@@ -31,6 +31,8 @@ log = structlog.get_logger()
 DIAL_SLOT_SECONDS = 15.0
 LOGOUT_CONNECT_SECONDS = 20.0
 LOGOUT_TRIES_FOR_SECONDS = 600.0
+SEND_IN_FLIGHT_SECONDS = 3.0
+"""A send in flight at the end has so long for its ack: cut off, nobody would know whether it left."""
 BACKOFF_SECONDS = (1, 2, 4, 8, 15, 30)
 
 
@@ -84,6 +86,8 @@ class LiveSession:
         self.questions.close()
         self._control.close()
         self._cancel_retry()
+        if not self.outbox.finished_within(SEND_IN_FLIGHT_SECONDS):
+            log.warning("send_cut_off", session=self.session_id)
         self._stop_client()
 
     def reaction_to(self, code: int, raw: bytes) -> Callable[[], None] | None:

@@ -84,6 +84,11 @@ class OutboxRunner:
             self._closed = True
             self._changed.notify_all()
 
+    def finished_within(self, seconds: float) -> bool:
+        """Wait for the send in flight, once closed; False if it takes longer."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._running, seconds)
+
     def _run(self) -> None:
         while True:
             with self._changed:
@@ -101,6 +106,7 @@ class OutboxRunner:
                 near = turn.wait_seconds is not None and turn.wait_seconds <= NEAR_SECONDS
                 if self._closed or not (near or self._woken):
                     self._running = False
+                    self._changed.notify_all()
                     self._rest(turn.wait_seconds)
                     return
                 if not self._woken:

@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
+import redis
 import structlog
 from neonize.exc import NeonizeError
 
 from flashapi.connections import Connections
 from flashapi.dispatch import Action
-from flashapi.errors import FlashAPIError, SessionNotConnected
+from flashapi.errors import FlashAPIError, RedisUnavailable, SessionNotConnected
 from workers import refusals
 from workers.actions import DOWNLOADS, QUESTIONS
 from workers.actions.workshop import Workshop
@@ -22,17 +23,19 @@ log = structlog.get_logger()
 
 def answer(ticket: Ticket, session: LiveSession, connections: Connections) -> None:
     """Run an action that asks WhatsApp something, unless its caller has gone."""
-    action = QUESTIONS[Action(ticket.action)]
-    _answer(ticket, session, lambda client: action(client, connections, session.mode, **ticket.keywords))
+
+    def ask(client: Client) -> Any:
+        return QUESTIONS[Action(ticket.action)](client, connections, session.mode, **ticket.keywords)
+
+    _answer(ticket, session, ask)
 
 
 def answer_with_file(ticket: Ticket, session: LiveSession, tools: Tools) -> None:
     """Run an action that fetches a file, unless its caller has gone."""
-    action = DOWNLOADS[Action(ticket.action)]
 
     def fetch(client: Client) -> Any:
         workshop = Workshop(session.session_id, tools.connections, client.call, tools.files)
-        return action(workshop, **ticket.keywords)
+        return DOWNLOADS[Action(ticket.action)](workshop, **ticket.keywords)
 
     _answer(ticket, session, fetch)
 
@@ -46,7 +49,11 @@ def _answer(ticket: Ticket, session: LiveSession, act: Callable[[Client], Any]) 
     if client is None or not session.may_act():
         ticket.fail(SessionNotConnected())
         return
-    ticket.mark_started()
+    try:
+        ticket.mark_started()
+    except redis.RedisError:  # not noted, so not begun
+        ticket.fail(RedisUnavailable())
+        return
     try:
         ticket.answer(act(client))
     except FlashAPIError as error:

@@ -69,6 +69,7 @@ class SessionWorker:
         self._held: dict[int, HeldShard] = {}
         self._lock = threading.Lock()
         self._stopping = threading.Event()
+        self._stopped = threading.Event()
         self._redis_forgot: float | None = None  # when that was noticed
         self._epoch_missing = False
         self._first_registered: float | None = None
@@ -79,14 +80,7 @@ class SessionWorker:
             signal.signal(number, lambda *_: self._stopping.set())
         file_limit = _raise_file_limit()
         self._replay_orphans()
-        for name, work, pause in (
-            ("renew", self._renew, shards.RENEW_EVERY_SECONDS),
-            ("claim", self._claim, CLAIM_EVERY_SECONDS),
-            ("look", self._look, LOOK_EVERY_SECONDS),
-            ("sweep", self._sweep, SWEEP_EVERY_SECONDS),
-            ("tidy", self._tidy, TIDY_EVERY_SECONDS),
-        ):
-            threading.Thread(target=self._repeat, args=(work, pause), name=name, daemon=True).start()
+        self._start_steps()
         log.info("session_worker_started", mode=self._mode, pid=os.getpid())
         while not self._stopping.wait(1.0):
             if clients.given_up > GIVEN_UP_AT_MOST or _open_files() > FILES_AT_MOST * file_limit:
@@ -97,8 +91,19 @@ class SessionWorker:
         self._stop()
         os._exit(0)
 
-    def _repeat(self, work: Callable[[], None], pause: float) -> None:
-        while not self._stopping.is_set():
+    def _start_steps(self) -> None:
+        for name, work, pause, until in (
+            # While the sessions are stopped the leases must not end.
+            ("renew", self._renew, shards.RENEW_EVERY_SECONDS, self._stopped),
+            ("claim", self._claim, CLAIM_EVERY_SECONDS, self._stopping),
+            ("look", self._look, LOOK_EVERY_SECONDS, self._stopping),
+            ("sweep", self._sweep, SWEEP_EVERY_SECONDS, self._stopping),
+            ("tidy", self._tidy, TIDY_EVERY_SECONDS, self._stopping),
+        ):
+            threading.Thread(target=self._repeat, args=(work, pause, until), name=name, daemon=True).start()
+
+    def _repeat(self, work: Callable[[], None], pause: float, until: threading.Event) -> None:
+        while not until.is_set():
             try:
                 work()
             except (redis.RedisError, DatabaseUnavailable) as error:
@@ -109,13 +114,14 @@ class SessionWorker:
                 os._exit(EXIT_LEASE_LOST)
             except Exception:
                 log.exception("step_failed", step=threading.current_thread().name)
-            self._stopping.wait(pause)
+            until.wait(pause)
 
     # Leases
 
     def _renew(self) -> None:
         client = self._connections.redis
-        client.set(shards.workers_key(self._mode, self._identity), now_ms(), px=shards.LEASE_MS)
+        if not self._stopping.is_set():
+            client.set(shards.workers_key(self._mode, self._identity), now_ms(), px=shards.LEASE_MS)
         for held in self._snapshot():
             if held.lease.renew():
                 log.warning("lease_retaken", shard=held.lease.shard)
@@ -157,8 +163,8 @@ class SessionWorker:
     def _redis_is_known(self) -> bool:
         """False for one lease's life after Redis has lost its data: owners must have time to take their shards back.
 
-        The lost data shows by the missing epoch counter, which only a claim makes anew, or by a lease of our own that
-        had vanished. An installation without a paired session has nothing that could be logged in twice.
+        The lost data shows by the missing epoch counter, which only the claim of a shard makes anew, or by a lease of
+        our own that had vanished. An installation without a paired session has nothing that could be logged in twice.
         """
         now = shards.clock()
         missing = not self._connections.redis.exists(shards.EPOCH_KEY)
@@ -179,12 +185,19 @@ class SessionWorker:
         held = HeldShard(lease, self._tools)
         with self._lock:
             self._held[lease.shard] = held
-        held.begin()
+        try:
+            held.begin()
+        except Exception:
+            log.warning("shard_not_begun", mode=self._mode, shard=lease.shard)
+            self._give_back(held)
+            raise
 
     def _give_back(self, held: HeldShard) -> None:
-        held.end()
-        with self._lock:
-            self._held.pop(held.lease.shard, None)
+        try:
+            held.end()
+        finally:  # what is no longer served must not be renewed either
+            with self._lock:
+                self._held.pop(held.lease.shard, None)
 
     def _snapshot(self) -> list[HeldShard]:
         with self._lock:
@@ -217,6 +230,7 @@ class SessionWorker:
         """In-flight sends finish, buffered events are stored, leases are given back."""
         held = self._snapshot()
         in_parallel([each.end for each in held])
+        self._stopped.set()
         self._inbound.close(2.0)
         self._journal.close()
         with contextlib.suppress(redis.RedisError):  # it may have been stopped before us; the key ends by itself

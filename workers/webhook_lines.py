@@ -58,7 +58,9 @@ class Lines:
             if line is not None:
                 line.woken.set()
                 return
-            lease = shards.claim(self._connections.redis, lane, endpoint_id, self._identity)
+            lease = shards.claim(
+                self._connections.redis, lane, endpoint_id, self._identity, epoch_key=shards.LINES_EPOCH_KEY
+            )
             if lease is None:
                 return  # another worker's
             line = self._lines[endpoint_id, lane] = Line(endpoint_id, lane, lease)

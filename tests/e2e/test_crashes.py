@@ -53,11 +53,14 @@ def test_sends_in_flight_get_truthful_answers(make_installation: Callable[..., I
     running = make_installation().start()
     alice, bob = running.phone("5511922220021"), running.phone("5511922220022")
     session = running.paired("em-voo", alice)
+    # An ack is on its way for so long that the phone shows the text before it comes.
+    running.api("POST", "/api/sandbox/fault", {"numero": alice.number, "kind": "slow", "ms": 300})
     with ThreadPoolExecutor(1) as pool:
         sending = pool.submit(lambda: [session.try_send(bob.number, f"em voo {number}") for number in range(20)])
         bob.wait_text("em voo 3")
         running.kill("workers sessions")
         answers = sending.result()
+    running.api("DELETE", "/api/sandbox/fault")
     wait_until(lambda: session.try_send(bob.number, "fim").ok, "it sends again")
     bob.wait_text("fim")
     shown = Counter(bob.texts())

@@ -13,8 +13,10 @@ from rq.job import Job
 
 from flashapi import shards
 from flashapi.dispatch import Action, Dispatcher
-from flashapi.errors import NotRegistered, NoWorker, OutcomeUnknown
+from flashapi.errors import FlashAPIError, NotRegistered, NoWorker, OutcomeUnknown
 from flashapi.settings import Settings
+from tests.support.servers import wait_until
+from workers import lane_worker
 from workers.lane_worker import LaneWorker, Ticket
 
 QUEUE = shards.queue_name("sandbox", 3)
@@ -113,6 +115,52 @@ def test_a_stop_is_heard_within_the_blocking_pop(client: "redis.Redis") -> None:
     with working(LaneWorker(QUEUE, client, lambda ticket: ticket.answer(1))):
         assert ask(client, 1) == 1
     assert time.monotonic() - began < 3
+
+
+def test_a_redis_that_refuses_is_waited_for(client: "redis.Redis", monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = threading.Event()
+
+    def refuse(*_arguments: object, **_keywords: object) -> None:
+        refused.set()
+        raise redis.ReadOnlyError("You can't write against a read only replica.")
+
+    worker = LaneWorker(QUEUE, client, lambda ticket: ticket.answer("done"))
+    with monkeypatch.context() as read_only:
+        read_only.setattr(worker.queue_class, "dequeue_any", refuse)
+        thread = threading.Thread(target=worker.run, args=(lambda: True,))
+        thread.start()
+        assert refused.wait(5)
+        thread.join(0.2)
+    assert ask(client, 1) == "done"
+    worker.stop()
+    thread.join(5)
+
+
+def test_a_job_that_cannot_be_handed_on_fails_alone(client: "redis.Redis", monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lane_worker, "AHEAD_AT_MOST", 1)
+
+    def take(ticket: Ticket) -> None:
+        ticket.answer(10 // int(ticket.keywords["numbers"][0]))
+
+    worker = LaneWorker(QUEUE, client, take)
+    with working(worker):
+        with pytest.raises(FlashAPIError):
+            ask(client, 0)
+        nobodys = Dispatcher(client).enqueue("sandbox", 3, "sessao", Action.CHECK_NUMBERS)
+        nobodys.meta.clear()
+        worker.execute_job(nobodys, worker.queues[0])
+        assert ask(client, 5) == 2
+
+
+def test_a_stop_is_heard_while_there_is_no_room(client: "redis.Redis", monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lane_worker, "AHEAD_AT_MOST", 1)
+    taken = threading.Event()
+    with working(LaneWorker(QUEUE, client, lambda _ticket: taken.set())):
+        for number in range(2):
+            Dispatcher(client).enqueue("sandbox", 3, "sessao", Action.CHECK_NUMBERS, numbers=[str(number)])
+        assert taken.wait(5)
+        wait_until(lambda: not client.llen(f"rq:queue:{QUEUE}"), "the second one waits for room", 5)
+    assert LaneWorker(QUEUE, client, lambda _ticket: None).recover() == 2
 
 
 def test_after_a_crash_what_had_not_started_runs_in_order_and_the_rest_is_unknown(client: "redis.Redis") -> None:

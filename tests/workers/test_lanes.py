@@ -2,6 +2,7 @@
 
 import threading
 
+from tests.support.servers import wait_until
 from workers.lanes import Lane
 
 
@@ -69,3 +70,14 @@ def test_a_closed_lane_drops_what_waits() -> None:
     release.set()
     lane.put(ran.set)
     assert not ran.wait(0.2)
+
+
+def test_who_put_what_is_dropped_is_told() -> None:
+    lane, release, told = Lane("test"), threading.Event(), []
+    lane.put(lambda: release.wait(10) and None, lambda: told.append("ran"))
+    wait_until(lambda: not len(lane), "it runs", 5)
+    lane.put(release.set, lambda: told.append("waiting"))
+    lane.close()
+    lane.put(release.set, lambda: told.append("late"))
+    assert told == ["waiting", "late"]
+    release.set()
