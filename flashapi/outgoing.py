@@ -131,7 +131,7 @@ class Fetcher:
                     answer = connection.answer = connection.getresponse()
                     content, ended = _read(answer, limit, whole, into if answer.status == HTTPStatus.OK else None)
                     connection.check_deadline()  # being cut looks like the end of a body of unknown length
-            except (OSError, http.client.HTTPException) as error:
+            except (OSError, http.client.HTTPException, ValueError) as error:  # ValueError: a chunk of negative size
                 connection.end()
                 if used and answer is None and isinstance(error, _PEER_HAD_GONE) and not connection.expired:
                     continue  # it had closed the kept connection before it saw the request

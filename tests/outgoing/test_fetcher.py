@@ -195,3 +195,13 @@ def resolved_as(monkeypatch: pytest.MonkeyPatch, found: list[str]) -> list[str]:
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     return asked
+
+
+def test_a_chunk_of_negative_size_is_a_failure(site: Site, fetcher: Fetcher) -> None:
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.close_connection = True
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\nabc\r\n0\r\n\r\n")
+
+    site.pages["/negative"] = answer
+    with pytest.raises(OutgoingFailed):
+        fetcher.get(f"{site.url}/negative", timeout=5, max_bytes=1_000)
