@@ -111,6 +111,7 @@ class Client:
         self._proxy = proxy
         self._listener = listener
         self._stopping = False
+        self._beginning = threading.Lock()
         self._in_map = threading.Event()  # Go knows this client: calls before that would end the process
         self._returned = threading.Event()
         # A name of its own for each start: a client given up earlier must not be mistaken for this one.
@@ -122,9 +123,15 @@ class Client:
         self._last_event = 0.0
 
     def start(self) -> None:
-        """Begin to connect, or to ask for a QR code. Returns at once; news comes through the listener."""
+        """Begin to connect, or to ask for a QR code. Returns at once; news comes through the listener.
+
+        One that was stopped before its turn came doesn't begin.
+        """
         with self._door.acting():
-            self._thread.start()
+            with self._beginning:
+                if self._stopping:
+                    return
+                self._thread.start()
             self._first_sign.wait(CLOSED_AT_MOST_SECONDS)
 
     def call(self, name: str, *arguments: Any, **keywords: Any) -> Any:
@@ -140,10 +147,14 @@ class Client:
 
     def stop(self) -> bool:
         """Disconnect, then take the client out of Go's map. False if it hangs and was given up."""
-        if self._stopping:
-            return self._returned.is_set()
+        with self._beginning:
+            if self._stopping:
+                return self._returned.is_set()
+            self._stopping = True
+            if self._thread.ident is None:
+                self._returned.set()
+                return True
         known = self._in_map.is_set()
-        self._stopping = True
         if known and not _within(DISCONNECT_WAIT_SECONDS, self._disconnect):
             return self._give_up("disconnect_hangs")
         if not _within(DISCONNECT_WAIT_SECONDS, self._take_out):

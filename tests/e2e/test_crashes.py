@@ -1,5 +1,7 @@
 """A session worker is killed (-9): its sessions send again within ten seconds, and nothing received is lost."""
 
+import os
+import signal
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -73,3 +75,19 @@ def test_sends_in_flight_get_truthful_answers(make_installation: Callable[..., I
             assert times == 0, answer.text
         else:
             assert answer.status_code == 504 and times <= 1, answer.text
+
+
+def test_a_worker_that_is_stopped_waits_for_the_ack(make_installation: Callable[..., Installation]) -> None:
+    running = make_installation().start()
+    alice, bob = running.phone("5511922220031"), running.phone("5511922220032")
+    session = running.paired("ainda-falta", alice)
+    session.send(bob.number, "antes")
+    running.api("POST", "/api/sandbox/fault", {"numero": alice.number, "kind": "slow", "ms": 700})
+    with ThreadPoolExecutor(1) as pool:
+        sending = pool.submit(session.try_send, bob.number, "durante")
+        bob.wait_text("durante")
+        (worker,) = running.pids("workers sessions")
+        os.kill(worker, signal.SIGTERM)
+        answer = sending.result()
+    assert answer.status_code == 200, answer.text
+    assert bob.texts() == ["antes", "durante"]
