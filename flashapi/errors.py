@@ -8,7 +8,7 @@ FlashAPIError
 ├── Conflict 409
 ├── Gone 410
 ├── TooManyRequests 429 ─ QueueFull, PacingLimit, SendingRestricted
-├── Unavailable 503 ─ DatabaseUnavailable, RedisUnavailable, NoWorker
+├── Unavailable 503 ─ DatabaseUnavailable, RedisUnavailable, NoWorker, SessionBusy
 ├── WhatsAppError 502: WhatsApp refused
 └── OutcomeUnknown 504: nobody can say whether it was done
 
@@ -160,6 +160,12 @@ class NoWorker(Unavailable):
     """No session worker took the call in time; it was withdrawn, so it won't happen later."""
 
     code, default = "no_worker", "Nenhum worker disponível no momento; tente novamente"
+
+
+class SessionBusy(Unavailable):
+    """Too many calls of this session are waiting already; this one was not begun."""
+
+    code, default = "session_busy", "A sessão tem operações demais em espera; tente novamente em instantes"
 
 
 class OutcomeUnknown(FlashAPIError):

@@ -23,6 +23,8 @@ LINES_EPOCH_KEY = "flashapi:epoch-of-lines"
 """The counter of the webhook lines, which are claimed again at once whatever Redis has lost."""
 EPOCH_MISSED_KEY = "flashapi:epoch-missed"
 """When its absence was first noticed, in ms."""
+WEBHOOK_WORKER_KEY = "flashapi:worker:webhooks"
+"""Is there while a webhook worker lives."""
 
 # The counter starts at the clock, so that a Redis that lost its data can't hand out an epoch twice.
 _CLAIM = """
@@ -46,7 +48,7 @@ return 0
 
 
 def shard_of(session_id: str, shards: int) -> int:
-    """The shard a session belongs to, for good."""
+    """The shard a session belongs to."""
     return zlib.crc32(session_id.encode()) % shards
 
 

@@ -40,7 +40,12 @@ def main(arguments: list[str]) -> int:
             importlib.import_module("workers.webhook_worker").main(told)
         case "migrate":
             logs.configure(told, "migrate")
-            importlib.import_module("workers.migrations").migrate(told)
+            migrations = importlib.import_module("workers.migrations")
+            try:
+                migrations.migrate(told)
+            except migrations.MigrationRefused as error:
+                print(f"flashapi: {error}", file=sys.stderr)
+                return 2
     return 0
 
 

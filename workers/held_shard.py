@@ -14,10 +14,10 @@ from flashapi.dispatch import Action
 from flashapi.errors import NoWorker, SessionNotFound
 from flashapi.models.sessions import sessions as table
 from workers import outbox_rows, outbox_sent, questions
-from workers.inbound import persistently
 from workers.lane_worker import LaneWorker, Ticket
 from workers.live_session import LiveSession
 from workers.tools import Tools
+from workers.waiting import persistently
 
 log = structlog.get_logger()
 

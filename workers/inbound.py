@@ -5,28 +5,25 @@ import time
 import zlib
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
-from typing import TypeVar
 
 import structlog
 from google.protobuf.message import DecodeError
 
 from flashapi import bus
 from flashapi.connections import Connections
-from flashapi.errors import DatabaseUnavailable
 from workers.addressing import Asks
 from workers.early_receipts import EarlyReceipts
 from workers.journal import Entry, Journal, Orphan
 from workers.store_groups import introduce_people
 from workers.store_inbound import Stored, Unreadable, store_entry
+from workers.waiting import persistently
 
 log = structlog.get_logger()
 
 THREADS = 4
 BATCH = 64
-DATABASE_PAUSE_SECONDS = 0.5
 
 Work = Callable[[], None]
-T = TypeVar("T")
 
 
 class Inbound:
@@ -131,16 +128,6 @@ class Inbound:
                     log.error("event_unreadable", session=entry.session_id, code=entry.code, error=str(error))
                     self._journal.set_aside(entry)
         return stored
-
-
-def persistently(action: Callable[[], T]) -> T:
-    """Do it, waiting as long as the database is away."""
-    while True:
-        try:
-            return action()
-        except DatabaseUnavailable as error:
-            log.warning("database_away", retry_seconds=DATABASE_PAUSE_SECONDS, error=str(error.__cause__))
-            time.sleep(DATABASE_PAUSE_SECONDS)
 
 
 def _take(line: "SimpleQueue[Entry | Work | None]") -> tuple[list[Entry], Work | None, bool]:

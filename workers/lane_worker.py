@@ -23,7 +23,7 @@ from rq.serializers import JSONSerializer
 from rq.utils import as_text
 
 from flashapi.dispatch import RESULT_TTL_SECONDS
-from flashapi.errors import FlashAPIError, OutcomeUnknown
+from flashapi.errors import FlashAPIError, OutcomeUnknown, SessionBusy
 from flashapi.models.base import now_ms
 
 log = structlog.get_logger()
@@ -32,8 +32,10 @@ BLOCK_SECONDS = 1
 """A blocking pop lasts no longer: a paused ex-owner would otherwise swallow the next job (D1)."""
 PAUSE_SECONDS = 0.5
 """Between two tries while Redis is away or the lease is not safe."""
-AHEAD_AT_MOST = 200
+AHEAD_AT_MOST = 1_000
 """How many jobs a shard's worker may have taken that neither are answered nor lie in an outbox."""
+AHEAD_PER_SESSION = 100
+"""How many of these may be one session's, so that none takes the room of the others."""
 STARTED = "flashapi_started"
 
 
@@ -103,7 +105,7 @@ class LaneWorker(SimpleWorker):
         )
         self.log = _QUIET
         self._take = take
-        self._ahead: set[str] = set()
+        self._ahead: dict[str, str] = {}  # by job: its session
         self._room = threading.Condition()
         self._queue: Queue = self.queues[0]
         self._may_take: Callable[[], bool] = lambda: True
@@ -155,6 +157,9 @@ class LaneWorker(SimpleWorker):
         if ticket.is_late:
             ticket.drop()
             return
+        if not self._may_go_ahead(ticket):
+            ticket.fail(SessionBusy(retry_after=5))
+            return
         try:
             self._take(ticket)
         except Exception:
@@ -167,13 +172,21 @@ class LaneWorker(SimpleWorker):
             self._room.wait_for(lambda: self._stop_requested or len(self._ahead) < AHEAD_AT_MOST)
             if self._stop_requested:
                 return False
-            self._ahead.add(job.id)
+            self._ahead[job.id] = ""
+            return True
+
+    def _may_go_ahead(self, ticket: Ticket) -> bool:
+        """Count the job as its session's; False if that has too many already."""
+        with self._room:
+            if list(self._ahead.values()).count(ticket.session_id) >= AHEAD_PER_SESSION:
+                return False
+            self._ahead[ticket.job.id] = ticket.session_id
             return True
 
     def make_room(self, job: Job) -> None:
         """Count the job no longer."""
         with self._room:
-            self._ahead.discard(job.id)
+            self._ahead.pop(job.id, None)
             self._room.notify_all()
 
     def finish(self, job: Job, result: dict[str, Any] | None) -> None:

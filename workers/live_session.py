@@ -18,13 +18,13 @@ from flashapi.settings import Settings
 from workers import outbox_restrictions, reactions
 from workers.actions import directory
 from workers.clients import Client
-from workers.inbound import persistently
 from workers.lanes import Lane
 from workers.login import Ending, Login, Phase
 from workers.news import News
 from workers.outbox import OutboxRunner
 from workers.report import NO_CODES, Report
 from workers.tools import Tools
+from workers.waiting import persistently
 
 log = structlog.get_logger()
 

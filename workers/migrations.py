@@ -11,11 +11,14 @@ import sqlalchemy as sa
 import structlog
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
 from sqlalchemy.exc import OperationalError
 
 from flashapi.connections import create_engine
+from flashapi.installation import SCHEMA, SHARDS, revision_of
+from flashapi.models.installation import installation
+from flashapi.models.sessions import sessions
 from flashapi.settings import Settings
+from flashapi.shards import shard_of
 
 log = structlog.get_logger()
 
@@ -23,6 +26,7 @@ FOLDER = Path(__file__).resolve().parent.parent / "migrations"
 WAIT_SECONDS = 60
 LOCK_NAME = "flashapi_migrate"
 UNKNOWN_DATABASE = 1049
+TABLE_OF_THE_ORIGINAL = "sessao"
 
 
 class MigrationRefused(RuntimeError):
@@ -30,7 +34,10 @@ class MigrationRefused(RuntimeError):
 
 
 def migrate(settings: Settings, revision: str = "head") -> None:
-    """Create what is missing, database included. Raises MigrationRefused, or SQLAlchemy's errors."""
+    """Create what is missing, database included, and spread the sessions over SHARDS.
+
+    Raises MigrationRefused, or SQLAlchemy's errors.
+    """
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     url = sa.make_url(settings.database_url)
     if url.get_backend_name() == "sqlite":
@@ -41,15 +48,30 @@ def migrate(settings: Settings, revision: str = "head") -> None:
     engine = create_engine(settings.database_url, 1)
     try:
         with _alone(engine) as connection:
-            before = MigrationContext.configure(connection).get_current_revision()
+            before = revision_of(connection)
+            if before is None and sa.inspect(connection).has_table(TABLE_OF_THE_ORIGINAL):
+                raise MigrationRefused("this is the database of the Node FlashApi; give this one a database of its own")
             config = Config()
             config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
             config.attributes["connection"] = connection
             command.upgrade(config, revision)
-            after = MigrationContext.configure(connection).get_current_revision()
+            after = revision_of(connection)
+            if after == SCHEMA:
+                _spread_sessions(connection, settings.shards)
     finally:
         engine.dispose()
     log.info("database_migrated", dialect=engine.dialect.name, before=before, after=after)
+
+
+def _spread_sessions(connection: sa.Connection, shards: int) -> None:
+    """Give each session its shard anew if their number has changed."""
+    stored = connection.scalar(sa.select(installation.c.value).where(installation.c.name == SHARDS))
+    if stored == str(shards):
+        return
+    for row in connection.execute(sa.select(sessions.c.id)).all():
+        connection.execute(sessions.update().where(sessions.c.id == row.id).values(shard=shard_of(row.id, shards)))
+    connection.execute(installation.delete().where(installation.c.name == SHARDS))
+    connection.execute(installation.insert().values(name=SHARDS, value=str(shards)))
 
 
 @contextmanager

@@ -11,12 +11,12 @@ from flashapi.errors import FlashAPIError
 from flashapi.models.base import now_ms
 from workers import outbox_rows as rows
 from workers.early_receipts import EarlyReceipts
-from workers.inbound import persistently
 from workers.lane_worker import Ticket
 from workers.lanes import Lane
 from workers.media.files import Files
 from workers.outbox_pacing import Pace
 from workers.outbox_sends import Sender, Session
+from workers.waiting import persistently
 
 log = structlog.get_logger()
 

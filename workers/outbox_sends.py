@@ -34,10 +34,10 @@ from workers.addressing import resolve
 from workers.clients import Client
 from workers.early_receipts import EarlyReceipts
 from workers.from_whatsapp import jid_text
-from workers.inbound import persistently
 from workers.media.files import Files
 from workers.outbox_pacing import TYPING_AT_MOST_MS, Pace
 from workers.send_errors import Left, judge
+from workers.waiting import persistently
 
 log = structlog.get_logger()
 
@@ -182,6 +182,11 @@ class Sender:
             message = self._build(client, row, to)
         except NeonizeError as error:
             raise self._not_prepared(row, error) from error
+        except FlashAPIError:
+            raise
+        except Exception as error:
+            log.exception("send_not_prepared", row=row.id, action=row.action)
+            raise FlashAPIError() from error
         self._ready = _Prepared(row.id, client, to, jid_text(to), message)
         return self._ready
 
@@ -189,13 +194,7 @@ class Sender:
         workshop = Workshop(row.session_id, self._connections, client.call, self._files)
         payload = json.loads(row.payload)
         beside = {name: payload.pop(name) for name in CONTEXT if name in payload}
-        try:
-            return add_context(workshop, BUILDERS[row.action](workshop, **payload), to, **beside)
-        except (FlashAPIError, NeonizeError):
-            raise
-        except Exception as error:
-            log.exception("build_failed", action=row.action)
-            raise FlashAPIError() from error
+        return add_context(workshop, BUILDERS[row.action](workshop, **payload), to, **beside)
 
     def _not_prepared(self, row: rows.Row, error: NeonizeError) -> FlashAPIError:
         """A question on the way to the send was not answered: nothing has left, a queued row tries again."""

@@ -20,7 +20,7 @@ from flashapi.models.messages import messages
 from flashapi.models.sessions import sessions
 from workers import auto_reply, chat_rows, from_whatsapp, store_calls
 from workers.clients import CODES, Client
-from workers.inbound import persistently
+from workers.waiting import persistently
 
 log = structlog.get_logger()
 

@@ -13,8 +13,8 @@ from flashapi.connections import Connections
 from flashapi.events import Event, PresenceUpdate, SessionDisconnected
 from flashapi.models.base import now_ms
 from flashapi.models.sessions import Reason, State, Wanted, sessions
-from workers.inbound import persistently
 from workers.store_inbound import record_presence
+from workers.waiting import persistently
 
 NO_CODES: dict[str, Any] = {"qr": None, "qr_expires_at": None, "pairing_code": None}
 """The columns of a session that shows nothing to pair with."""

@@ -27,6 +27,7 @@ from workers.held_shard import HeldShard, in_parallel
 from workers.inbound import Inbound
 from workers.media.files import Files
 from workers.tools import Tools
+from workers.waiting import wait_for_installation
 
 log = structlog.get_logger()
 
@@ -79,6 +80,8 @@ class SessionWorker:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stopping.set())
         file_limit = _raise_file_limit()
+        if not wait_for_installation(self._connections, self._settings, self._stopping):
+            os._exit(0)
         self._replay_orphans()
         self._start_steps()
         log.info("session_worker_started", mode=self._mode, pid=os.getpid())

@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 
 from flashapi import bus
+from flashapi.bus import Recorded
 from flashapi.connections import Connections
 from flashapi.dispatch import Dispatcher
 from flashapi.media.embedding import Embedder
@@ -20,7 +21,7 @@ from flashapi.models.events import DeliveryState, PauseReason
 from flashapi.outgoing import Fetcher
 from flashapi.settings import Settings
 from flashapi.webhooks import attempts, secrets
-from flashapi.webhooks.calls import Attempt, Destination, call
+from flashapi.webhooks.calls import Attempt, call, destination_of
 from workers import webhook_rows
 from workers.webhook_rows import Head
 
@@ -47,7 +48,7 @@ class Patience:
     pause_after: float = 24 * 3_600.0
 
     def pause(self, failures: int, attempt: Attempt) -> float:
-        """How long the head waits after its so-manieth failure."""
+        """How long the head waits after its nth failure."""
         return self._growing(self.first_pause, self.longest_pause, failures, attempt)
 
     def slow_pause(self, failures: int, attempt: Attempt) -> float:
@@ -89,7 +90,7 @@ class Deliverer:
         if not head.endpoint.enabled or head.event is None:
             webhook_rows.bury(self._connections, head, EXPIRED if head.event is None else SWITCHED_OFF)
             return None
-        attempt = call(self._fetcher, self._destination(head), self._embedder.embed(head.event))
+        attempt = self._call(head, head.event)
         if not webhook_rows.record(self._connections, head, attempt, self._outcome(head, attempt, probe)):
             log.warning("delivery_recorded_elsewhere", delivery=head.id)
             return None
@@ -100,6 +101,13 @@ class Deliverer:
         if attempt.gone:
             self._pause(head.endpoint_id, PauseReason.GONE)
         return attempt
+
+    def _call(self, head: Head, event: Recorded) -> Attempt:
+        try:
+            destination = destination_of(self._settings.webhook_secret_key, head.endpoint)
+        except secrets.CannotOpen as error:  # unsigned it must not go: its receiver would have to refuse it
+            return Attempt(at=now_ms(), error=str(error))
+        return call(self._fetcher, destination, self._embedder.embed(event))
 
     def _outcome(self, head: Head, attempt: Attempt, probe: bool) -> dict[str, Any]:
         """What an attempt makes of its delivery. One that failed as a probe has not failed as the head so far."""
@@ -142,14 +150,3 @@ class Deliverer:
         if told:
             log.warning("webhook_paused", endpoint=endpoint_id, reason=reason.value)
             bus.announce(self._connections.redis, told)
-
-    def _destination(self, head: Head) -> Destination:
-        row = head.endpoint
-        try:
-            signing = secrets.valid_secrets(
-                self._settings.webhook_secret_key, row.secret, row.previous_secret, row.previous_until
-            )
-        except secrets.CannotOpen as error:
-            log.error("delivery_unsigned", endpoint=head.endpoint_id, error=str(error))
-            signing = []
-        return Destination(url=row.url, headers=row.headers or {}, secrets=signing)

@@ -3,6 +3,7 @@
 Woken by publications, and by a look into the table every few seconds, so that a lost publication costs only these.
 """
 
+import contextlib
 import json
 import signal
 import threading
@@ -18,9 +19,11 @@ from flashapi import bus, shards
 from flashapi.cleaning import clean
 from flashapi.connections import Connections
 from flashapi.errors import DatabaseUnavailable
+from flashapi.models.base import now_ms
 from flashapi.outgoing import Fetcher
 from flashapi.settings import Settings
 from workers import outbox_retention, retention, webhook_rows
+from workers.waiting import wait_for_installation
 from workers.webhook_attempts import Deliverer, Patience
 from workers.webhook_lines import Lines
 from workers.webhook_rows import Lane
@@ -58,6 +61,8 @@ class WebhookWorker:
 
     def run(self) -> None:
         """Work until told to stop; deliveries in flight then have STOP_SECONDS."""
+        if not wait_for_installation(self._connections, self._settings, self._stopping):
+            return
         webhook_rows.sync_global_endpoint(self._connections, self._settings)
         for name, work in (("renew", self._renew), ("trim", self._trim), ("clean", self._clean)):
             threading.Thread(target=self._until_stopped, args=(work,), name=name, daemon=True).start()
@@ -91,6 +96,8 @@ class WebhookWorker:
 
     def _renew(self) -> float:
         self._lines.renew_leases()
+        with contextlib.suppress(redis.RedisError):
+            self._connections.redis.set(shards.WEBHOOK_WORKER_KEY, now_ms(), px=shards.LEASE_MS)
         return shards.RENEW_EVERY_SECONDS
 
     def _trim(self) -> float:

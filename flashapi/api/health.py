@@ -26,7 +26,7 @@ class Ready(MethodView):
     @blp.response(200, ReadinessAnswer)
     @blp.failure(503, "Falta algo; a mensagem e `data.missing` dizem o quê", schema="NotReady")
     def get(self) -> dict[str, Any]:
-        """Saber se banco de dados, Redis e um worker para cada shard respondem."""
+        """Saber se banco de dados, Redis, um worker para cada shard e um de webhooks respondem."""
         found = readiness.examine(backend())
         if found["missing"]:
             raise Unavailable(f"Não está pronto; falta: {', '.join(found['missing'])}", data=found)

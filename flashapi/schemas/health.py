@@ -10,6 +10,7 @@ class ReadinessSchema(Schema):
 
     database = fields.Boolean()
     redis = fields.Boolean()
+    webhooks = fields.Boolean(metadata={"description": "Há um worker de webhooks"})
     unowned = fields.Dict(
         keys=fields.String(),
         values=fields.List(fields.Integer()),

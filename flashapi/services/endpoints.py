@@ -27,7 +27,7 @@ from flashapi.models.sessions import sessions
 from flashapi.services.backend import Backend
 from flashapi.services.webhooks import REMOVED
 from flashapi.webhooks import attempts, secrets
-from flashapi.webhooks.calls import Attempt, Destination, call
+from flashapi.webhooks.calls import Attempt, call, destination_of
 from flashapi.webhooks.events import WebhookTest
 
 log = structlog.get_logger()
@@ -135,12 +135,19 @@ def resume(backend: Backend, owner: str, endpoint_id: int) -> Row:
 
 
 def try_out(backend: Backend, owner: str, endpoint_id: int) -> Attempt:
-    """Deliver a test event now, past the line and on no other way, and write it into the log. Raises NotFound."""
+    """Deliver a test event now, past the line and on no other way, and write it into the log.
+
+    Raises NotFound, Conflict.
+    """
     with backend.connections.reading() as connection:
         row = _of(connection, owner, endpoint_id)
         name = connection.scalar(sa.select(sessions.c.name).where(sessions.c.id == owner)) or GLOBAL
     event = _test_event(endpoint_id, owner, name)
-    attempt = call(backend.fetcher, _destination(backend, row), event)
+    try:
+        destination = destination_of(backend.settings.webhook_secret_key, row)
+    except secrets.CannotOpen as error:
+        raise Conflict(str(error)) from error
+    attempt = call(backend.fetcher, destination, event)
     delivery = {
         "endpoint_id": endpoint_id,
         "position": event.position,
@@ -213,12 +220,3 @@ def _sealed(backend: Backend, secret: str) -> str:
     if not backend.settings.webhook_secret_key:
         raise Unavailable(UNSEALABLE)
     return secrets.seal(backend.settings.webhook_secret_key, secret)
-
-
-def _destination(backend: Backend, row: Row) -> Destination:
-    key = backend.settings.webhook_secret_key
-    try:
-        signing = secrets.valid_secrets(key, row.secret, row.previous_secret, row.previous_until)
-    except secrets.CannotOpen as error:
-        raise Conflict("O segredo deste webhook foi guardado com outra WEBHOOK_SECRET_KEY: gere um novo") from error
-    return Destination(url=row.url, headers=row.headers or {}, secrets=signing)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
+from typing import Any
 
 import structlog
 
@@ -13,6 +14,7 @@ from flashapi import frames
 from flashapi.bus import Recorded
 from flashapi.models.base import now_ms
 from flashapi.outgoing import Fetcher, OutgoingFailed, OutgoingRefused
+from flashapi.webhooks import secrets
 from flashapi.webhooks.signature import signed_headers
 
 log = structlog.get_logger()
@@ -66,6 +68,12 @@ class Attempt:
     def gone(self) -> bool:
         """Whether the endpoint asks never to be called again."""
         return self.status_code == HTTPStatus.GONE
+
+
+def destination_of(server_key: str, endpoint: Any) -> Destination:
+    """Where this row of `endpoints` is called, with the secrets that sign now. Raises secrets.CannotOpen."""
+    signing = secrets.valid_secrets(server_key, endpoint.secret, endpoint.previous_secret, endpoint.previous_until)
+    return Destination(url=endpoint.url, headers=endpoint.headers or {}, secrets=signing)
 
 
 def call(fetcher: Fetcher, destination: Destination, event: Recorded) -> Attempt:

@@ -20,7 +20,10 @@ OVERLAP_MS = 24 * 3_600_000
 
 
 class CannotOpen(Exception):
-    """A secret was sealed with another WEBHOOK_SECRET_KEY."""
+    """A secret was sealed with another WEBHOOK_SECRET_KEY. The message is for the endpoint's owner, in Portuguese."""
+
+    def __init__(self) -> None:
+        super().__init__("O segredo deste webhook foi guardado com outra WEBHOOK_SECRET_KEY: gere um novo")
 
 
 def new_secret() -> str:
@@ -38,7 +41,7 @@ def unseal(server_key: str, sealed: str) -> str:
     try:
         return _box(server_key).decrypt(sealed.encode()).decode()
     except (InvalidToken, ValueError) as error:
-        raise CannotOpen("WEBHOOK_SECRET_KEY is not the one this endpoint's secret was sealed with") from error
+        raise CannotOpen() from error
 
 
 def valid_secrets(server_key: str, secret: str | None, previous: str | None, previous_until: int | None) -> list[str]:

@@ -3,6 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
+import sqlalchemy as sa
+
 from flashapi import shards
 from flashapi.app import create_app
 from flashapi.services.backend import Backend
@@ -18,6 +20,7 @@ def test_health_needs_neither_database_nor_redis(settings: Settings) -> None:
 
 def test_ready_names_the_shards_without_an_owner(charlie: Caller, backend: Backend) -> None:
     redis = backend.connections.redis
+    redis.set(shards.WEBHOOK_WORKER_KEY, 1)
     leases = [shards.claim(redis, mode, number, "test") for mode in ("live", "sandbox") for number in range(16)]
     answer = charlie.get("/ready")
     assert answer.status_code == 200
@@ -38,7 +41,27 @@ def test_ready_names_database_and_redis(settings: Settings) -> None:
 
 
 def test_only_modes_in_use_count(settings: Settings, backend: Backend) -> None:
+    backend.connections.redis.set(shards.WEBHOOK_WORKER_KEY, 1)
     live_only = create_app(replace(settings, sandbox=False)).test_client()
     leases = [shards.claim(backend.connections.redis, "live", number, "test") for number in range(16)]
     assert all(leases)
     assert live_only.get("/ready").status_code == 200
+
+
+def test_ready_names_a_missing_webhook_worker(settings: Settings, backend: Backend) -> None:
+    client = create_app(replace(settings, sandbox=False, live=False)).test_client()
+    answer: Any = client.get("/ready")
+    assert answer.status_code == 503
+    assert answer.json["data"]["missing"] == ["worker de webhooks"]
+    backend.connections.redis.set(shards.WEBHOOK_WORKER_KEY, 1)
+    assert client.get("/ready").status_code == 200
+
+
+def test_ready_names_a_database_of_another_version(settings: Settings, backend: Backend) -> None:
+    answer: Any = create_app(replace(settings, shards=8)).test_client().get("/ready")
+    assert answer.status_code == 503
+    assert "SHARDS is 8" in answer.json["data"]["missing"][0]
+    with backend.connections.transaction() as connection:
+        connection.execute(sa.text("UPDATE alembic_version SET version_num = '0001'"))
+    answer = create_app(settings).test_client().get("/ready")
+    assert "schema 0001" in answer.json["data"]["missing"][0]

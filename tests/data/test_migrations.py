@@ -2,15 +2,22 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
+import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 from flashapi.connections import Connections, create_engine
+from flashapi.installation import SCHEMA, misfit
 from flashapi.models import metadata
+from flashapi.models.sessions import sessions
 from flashapi.settings import Settings
-from workers.migrations import migrate
+from flashapi.shards import shard_of
+from tests.workers.rows import add_session
+from workers.migrations import FOLDER, MigrationRefused, migrate
 
 
 def test_migrated_schema_is_that_of_the_models(connections: Connections) -> None:
@@ -21,10 +28,41 @@ def test_migrated_schema_is_that_of_the_models(connections: Connections) -> None
 
 def test_migrating_again_changes_nothing(connections: Connections, database: Settings) -> None:
     with connections.transaction() as connection:
-        connection.execute(sa.text("INSERT INTO installation (name, value) VALUES ('shards', '16')"))
+        connection.execute(sa.text("INSERT INTO installation (name, value) VALUES ('meia', '1')"))
     migrate(database)
     with connections.reading() as connection:
-        assert connection.execute(sa.text("SELECT value FROM installation")).scalar() == "16"
+        assert connection.execute(sa.text("SELECT value FROM installation WHERE name = 'meia'")).scalar() == "1"
+
+
+def test_the_migrated_database_fits(connections: Connections, database: Settings) -> None:
+    assert misfit(connections, database) is None
+    newest = ScriptDirectory(str(FOLDER)).get_current_head()
+    assert newest == SCHEMA
+
+
+def test_another_number_of_shards_spreads_the_sessions_anew(connections: Connections, database: Settings) -> None:
+    ids = [add_session(connections) for _ in range(5)]
+    fewer = replace(database, shards=3)
+    assert "SHARDS is 3" in str(misfit(connections, fewer))
+    migrate(fewer)
+    assert misfit(connections, fewer) is None
+    with connections.reading() as connection:
+        placed = {row.id: row.shard for row in connection.execute(sa.select(sessions.c.id, sessions.c.shard))}
+    assert placed == {each: shard_of(each, 3) for each in ids}
+
+
+def test_the_originals_database_is_left_alone(database: Settings) -> None:
+    database.data_dir.mkdir(parents=True, exist_ok=True)
+    migrate(database)  # a MySQL database is made
+    engine = create_engine(database.database_url, 1)
+    with engine.begin() as connection:
+        metadata.drop_all(connection)
+        connection.execute(sa.text("DROP TABLE alembic_version"))
+        connection.execute(sa.text("CREATE TABLE sessao (id INTEGER)"))
+    with pytest.raises(MigrationRefused, match="Node FlashApi"):
+        migrate(database)
+    assert sa.inspect(engine).get_table_names() == ["sessao"]
+    engine.dispose()
 
 
 def test_processes_that_migrate_at_once_leave_one_schema(database: Settings) -> None:

@@ -42,10 +42,12 @@ def add_session(connections: Connections, name: str) -> Session:
     return session
 
 
-def add_endpoint(connections: Connections, session_id: str, url: str, events: list[str] | None = None) -> int:
+def add_endpoint(
+    connections: Connections, session_id: str, url: str, events: list[str] | None = None, secret: str | None = None
+) -> int:
     """A webhook endpoint; returns its id."""
     moment = now_ms()
-    row = {"session_id": session_id, "url": url, "events": events, "enabled": True}
+    row = {"session_id": session_id, "url": url, "events": events, "enabled": True, "secret": secret}
     with connections.transaction() as connection:
         made = connection.execute(endpoints.insert(), {**row, "created_at": moment, "updated_at": moment})
     assert made.inserted_primary_key is not None

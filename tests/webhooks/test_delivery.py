@@ -13,6 +13,7 @@ from flashapi import timestamps
 from flashapi.connections import Connections
 from flashapi.models.events import DeliveryState, attempts, deliveries, endpoints
 from flashapi.settings import Settings
+from flashapi.webhooks import secrets
 from tests.support.facts import Session, add_endpoint, add_session, happen
 from tests.support.receivers import Receiver
 from tests.support.servers import wait_until
@@ -134,6 +135,22 @@ def test_refused_address_is_dead_at_once(
     row = wait_final(connections, 1)[0]
     assert (row.state, row.attempts) == (DeliveryState.DEAD, 1)
     assert row.error == "URL inválida: use http ou https"
+
+
+def test_nothing_goes_out_unsigned_because_its_secret_cannot_be_opened(
+    connections: Connections, receiver: Receiver, start_worker: StartWorker, told: Settings
+) -> None:
+    endpoint = add_endpoint(connections, ALICE.id, receiver.url, secret=secrets.seal("outra chave", "whsec_AAAA"))
+    happen(connections, ALICE)
+    start_worker()
+    tried = wait_until(lambda: [row for row in rows(connections) if row.attempts], "it was tried", 15)
+    assert "WEBHOOK_SECRET_KEY" in tried[0].error and tried[0].state == DeliveryState.WAITING
+    assert not receiver.deliveries
+    with connections.transaction() as connection:
+        ours = secrets.seal(told.webhook_secret_key, secrets.new_secret())
+        connection.execute(endpoints.update().where(endpoints.c.id == endpoint).values(secret=ours))
+    receiver.wait(1)
+    assert "webhook-signature" in receiver.deliveries[0].headers
 
 
 def test_endpoint_switched_off_gets_nothing_more(

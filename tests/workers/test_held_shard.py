@@ -11,7 +11,7 @@ import redis
 from flashapi import shards
 from flashapi.connections import Connections
 from flashapi.dispatch import Action, Dispatcher
-from flashapi.errors import NotFound, NoWorker, SessionNotConnected, SessionNotFound
+from flashapi.errors import NotFound, NoWorker, SessionBusy, SessionNotConnected, SessionNotFound
 from flashapi.models.sessions import State, Wanted, sessions
 from flashapi.settings import Settings
 from tests.support.servers import wait_until
@@ -119,6 +119,32 @@ def test_questions_of_a_deleted_session_are_answered(
         dispatcher.answer(job, 4)
     stuck.set()
     wait_until(lambda: not held._worker._ahead, "there is room again", 5)
+
+
+def test_one_session_with_many_questions_leaves_room_for_the_others(
+    held: HeldShard, connections: Connections, session_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lane_worker, "AHEAD_PER_SESSION", 3)
+    other = add_session(connections, wanted=Wanted.STOPPED, state=State.DISCONNECTED)
+    stuck = threading.Event()
+    session = session_in(held, session_id)
+    for _ in range(2):
+        session.questions.put(lambda: stuck.wait(10) and None)
+    dispatcher = Dispatcher(connections.redis)
+    waiting = [
+        dispatcher.enqueue("sandbox", 0, session_id, Action.CHECK_NUMBERS, numbers=["1"]) for _ in range(3)
+    ]
+    with pytest.raises(SessionBusy) as busy:
+        ask(connections, session_id)
+    assert busy.value.status == 503 and busy.value.details["retry_after"]
+    with pytest.raises(SessionNotConnected):  # its answer
+        ask(connections, other)
+    stuck.set()
+    for job in waiting:
+        with pytest.raises(SessionNotConnected):
+            dispatcher.answer(job, 4)
+    with pytest.raises(SessionNotConnected):
+        ask(connections, session_id)
 
 
 def test_the_end_of_a_shard_that_was_not_begun_frees_it(tools: Tools, connections: Connections) -> None:
