@@ -7,7 +7,6 @@ redirect again; bounds size and total time, handshakes and dripping answers incl
 import base64
 import http.client
 import ssl
-import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,13 +15,15 @@ from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 from flashapi.addresses import OutgoingFailed, OutgoingRefused, is_local_name, is_public, literal
 from flashapi.outgoing_connection import PORTS, Connection
+from flashapi.outgoing_idle import IdleConnections
 
 __all__ = ["Fetched", "Fetcher", "OutgoingFailed", "OutgoingRefused"]
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 MAX_REDIRECTS = 5
 MAX_URL = 2_048
-KEPT_PER_DESTINATION = 2
+KEPT = 32
+"""How many idle connections stay open, unless told otherwise."""
 ANSWER_KEPT_BYTES = 64 * 1024
 """How much of an answer to a POST is read; a connection with more on it isn't kept."""
 CHUNK = 64 * 1024
@@ -41,12 +42,11 @@ class Fetched:
 
 
 class Fetcher:
-    """Makes requests; keeps connections to each destination for the next one. For any number of threads."""
+    """Makes requests; keeps up to `kept` connections for the next ones. For any number of threads."""
 
-    def __init__(self, allow_private: bool) -> None:
+    def __init__(self, allow_private: bool, kept: int = KEPT) -> None:
         self.allow_private = allow_private
-        self._idle: dict[tuple[str, str, int], list[Connection]] = {}
-        self._lock = threading.Lock()
+        self._idle = IdleConnections(kept)
 
     def check_url(self, url: str) -> None:
         """Raise OutgoingRefused for a URL that can never be requested: scheme, host, port, or a private literal."""
@@ -84,11 +84,7 @@ class Fetcher:
 
     def close(self) -> None:
         """Close the connections that are kept."""
-        with self._lock:
-            kept = [connection for connections in self._idle.values() for connection in connections]
-            self._idle.clear()
-        for connection in kept:
-            connection.end()
+        self._idle.close()
 
     def _destination(self, url: str) -> tuple[SplitResult, str, int]:
         try:
@@ -140,7 +136,7 @@ class Fetcher:
                 connection.end()
                 raise
             if ended and not answer.will_close:
-                self._keep(connection)
+                self._idle.keep(connection)
             else:
                 connection.end()
             named = {name.lower(): value for name, value in answer.getheaders()}
@@ -148,27 +144,10 @@ class Fetcher:
 
     def _connection(self, scheme: str, host: str, port: int) -> tuple[Connection, bool]:
         """A connection, and whether it has been used before."""
-        with self._lock:
-            idle = self._idle.get((scheme, host, port), [])
-            kept = [idle.pop() for _ in range(len(idle))]
-        while kept:
-            connection = kept.pop(0)
-            if connection.is_usable():
-                for other in kept:
-                    self._keep(other)
-                return connection, True
-            connection.end()
+        kept = self._idle.take((scheme, host, port))
+        if kept is not None:
+            return kept, True
         return Connection(scheme, host, port, self.allow_private), False
-
-    def _keep(self, connection: Connection) -> None:
-        connection.idle_since = time.monotonic()
-        key = (connection.scheme, connection.host, connection.port)
-        with self._lock:
-            idle = self._idle.setdefault(key, [])
-            if len(idle) < KEPT_PER_DESTINATION:
-                idle.append(connection)
-                return
-        connection.end()
 
 
 def _authorization(parts: SplitResult) -> dict[str, str]:

@@ -15,6 +15,8 @@ from flashapi.addresses import Peer, resolve
 PORTS = {"http": 80, "https": 443}
 KEPT_SECONDS = 50.0
 """How long one that is silent may be used again."""
+Destination = tuple[str, str, int]
+"""Scheme, host and port."""
 
 
 class Connection(http.client.HTTPConnection):
@@ -23,6 +25,7 @@ class Connection(http.client.HTTPConnection):
     def __init__(self, scheme: str, host: str, port: int, allow_private: bool) -> None:
         super().__init__(host, port)
         self.scheme = scheme
+        self.destination: Destination = (scheme, host, port)
         self.default_port = PORTS[scheme]  # so that Host carries only an unusual port
         self.allow_private = allow_private
         self.idle_since = 0.0
@@ -71,11 +74,15 @@ class Connection(http.client.HTTPConnection):
 
     def is_usable(self) -> bool:
         """Whether a kept connection can carry another request: silent, open and not too old."""
-        if self.sock is None or time.monotonic() - self.idle_since > KEPT_SECONDS:
+        if self.sock is None or self.is_too_old():
             return False
         poller = select.poll()
         poller.register(self.sock, select.POLLIN)
         return not poller.poll(0)
+
+    def is_too_old(self) -> bool:
+        """Whether a kept connection has been silent for too long."""
+        return time.monotonic() - self.idle_since > KEPT_SECONDS
 
     def check_deadline(self) -> float:
         """The seconds left; raises TimeoutError when there are none."""

@@ -36,6 +36,8 @@ TRIM_SECONDS = 60.0
 CLEAN_SECONDS = 30.0
 BETWEEN_BATCHES_SECONDS = 0.05
 STOP_SECONDS = 8.0
+KEPT_CONNECTIONS = 200
+"""To endpoints, between their deliveries: one for each, in all but the largest installations."""
 
 
 def main(settings: Settings) -> None:
@@ -55,7 +57,7 @@ class WebhookWorker:
         self._connections = Connections(settings)
         # A lease that can't be renewed now must not keep the others from it, so Redis being away is noticed at once.
         self._connections.redis.set_retry(Retry(ExponentialBackoff(cap=0.1, base=0.02), 2))
-        self._fetcher = Fetcher(settings.allow_private_urls)
+        self._fetcher = Fetcher(settings.allow_private_urls, kept=KEPT_CONNECTIONS)
         self._lines = Lines(self._connections, Deliverer(self._connections, settings, self._fetcher, patience))
         self._swept = 0.0
 

@@ -13,12 +13,13 @@ Page = Callable[[BaseHTTPRequestHandler], None]
 
 
 class Site:
-    """Pages by path; keeps what it was asked, and how many connections were made to it."""
+    """Pages by path; keeps what it was asked, how many connections were made to it, and how many are open."""
 
     def __init__(self, host: str = "127.0.0.1") -> None:
         self.pages: dict[str, Page] = {}
         self.requests: list[tuple[str, str, dict[str, str], bytes]] = []
         self.connections = 0
+        self.open: set[BaseHTTPRequestHandler] = set()
         site = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -26,7 +27,12 @@ class Site:
 
             def setup(self) -> None:
                 site.connections += 1
+                site.open.add(self)
                 super().setup()
+
+            def finish(self) -> None:
+                site.open.discard(self)
+                super().finish()
 
             def do_GET(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
