@@ -1,12 +1,13 @@
-"""Storms: events through killed processes and lost Redis data, to a receiver and to a client that is cut off.
+"""Storms: events through killed processes and lost Redis data, to receivers and to clients that are cut off.
 
 A part of `bench.event_runs`.
 """
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Any
 
 from bench.page import Figures
@@ -24,45 +25,80 @@ from tests.support.eventing import (
     wait_delivered,
     wait_quiet,
 )
-from tests.support.installation import Installation
+from tests.support.installation import Installation, Phone, Session
 from tests.support.receivers import Receiver
 from tests.support.servers import wait_until
 
 STORMS = 5
-WRITERS = 3
-"""Phones that write in a storm; each message is an event."""
+SESSIONS = 2
+WRITERS = 2
+"""Phones that write to each session in a storm; each message is an event."""
+
+
+@dataclass
+class Watch:
+    """One session in a storm: who writes to it, and who hears of it."""
+
+    session: Session
+    own: Phone
+    writers: list[Phone]
+    receiver: Receiver
+    webhook: str
+    start: str | None
+    client: Returning
 
 
 def storm(running: Installation, number: int, *, seconds: float, per_second: float, cuts: int) -> tuple[Account, float]:
-    """Must show 3-5: a client cut off again and again while processes are killed and Redis loses its data.
+    """Must show 3-5: clients cut off again and again while processes are killed and Redis loses its data.
 
     Also the events recorded a second while it lasted.
     """
-    session, own, other = pair(running, 10 + number)
-    others = [other, *(friend(running, 100 * each + number) for each in range(1, WRITERS))]
-    with Receiver() as receiver, ExitStack() as stack:
-        made, start = begin(session, receiver.url)
-        client = stack.enter_context(Returning(running, session, start))
+    with ExitStack() as stack:
+        watches = [_watch(stack, running, 1_000 + 10 * number + each) for each in range(SESSIONS)]
         began = time.monotonic()
-        writers = [stack.enter_context(Writer(each, own, per_second / WRITERS)) for each in others]
-        _disturb(running, client, seconds, cuts)
-        for writer in writers:
+        share = per_second / SESSIONS / WRITERS
+        writers = [
+            (watch, stack.enter_context(Writer(phone, watch.own, share)))
+            for watch in watches
+            for phone in watch.writers
+        ]
+        _disturb(running, [watch.client for watch in watches], seconds, cuts)
+        for _watched, writer in writers:
             writer.finish()
         lasted = time.monotonic() - began
         running.wait_ready(120)
-        for writer in writers:
-            wait_quiet(running, session, writer.last_text, 120)
-        wait_delivered(session, made["id"], 180)
-        log = log_since(running, session.key, start)
-        heard = {event["id"] for event in log if event["event"] in ("message_received", "chats_update")}
-        wait_until(lambda: heard <= client.ids.keys(), "the client has all", 60)
-        rows = deliveries_of(session, made["id"])
-        account = take_account(log, rows, [each.event_id for each in receiver.taken], client)
+        for watch, writer in writers:
+            wait_quiet(running, watch.session, writer.last_text, 120)
+        account = Account()
+        for watch in watches:
+            account.add(_account_of(running, watch, [writer for each, writer in writers if each is watch]))
     return account, account.recorded / lasted
 
 
-def _disturb(running: Installation, client: Returning, seconds: float, cuts: int) -> None:
-    """Cut the client off `cuts` times within `seconds`, and between that kill each kind of process, and empty Redis."""
+def _watch(stack: ExitStack, running: Installation, number: int) -> Watch:
+    session, own, other = pair(running, number)
+    writers = [other, *(friend(running, number + 500 * each) for each in range(1, WRITERS))]
+    receiver = stack.enter_context(Receiver())
+    made, start = begin(session, receiver.url)
+    client = stack.enter_context(Returning(running, session, start))
+    return Watch(session, own, writers, receiver, made["id"], start, client)
+
+
+def _account_of(running: Installation, watch: Watch, writers: Sequence[Writer]) -> Account:
+    wait_delivered(watch.session, watch.webhook, 180)
+    log = log_since(running, watch.session.key, watch.start)
+    heard = {event["id"] for event in log if event["event"] in ("message_received", "chats_update")}
+    wait_until(lambda: heard <= watch.client.ids.keys(), "the client has all", 60)
+    rows = deliveries_of(watch.session, watch.webhook)
+    account = take_account(log, rows, [each.event_id for each in watch.receiver.taken], watch.client)
+    told = {event["data"]["content"] for event in log if event["event"] == "message_received"}
+    account.messages = sum(len(writer.texts) for writer in writers)
+    account.untold = sum(text not in told for writer in writers for text in writer.texts)
+    return account
+
+
+def _disturb(running: Installation, clients: Sequence[Returning], seconds: float, cuts: int) -> None:
+    """Cut the clients off `cuts` times within `seconds`, and between kill each kind of process, and empty Redis."""
     deeds: list[Callable[[], Any]] = [
         lambda: _kill(running, "gunicorn"),
         lambda: _kill(running, "workers webhooks"),
@@ -75,7 +111,8 @@ def _disturb(running: Installation, client: Returning, seconds: float, cuts: int
         ended.wait(seconds / cuts)
         if cut % max(1, cuts // len(deeds)) == 0 and deeds:
             deeds.pop(0)()
-        client.cut()
+        for client in clients:
+            client.cut()
 
 
 def _kill(running: Installation, name: str) -> None:
@@ -90,6 +127,7 @@ def storms(running: Installation, runs: int = STORMS, **load: Any) -> Iterator[F
         states = account.states
         yield {
             "events/s": f"{per_second:.0f}",
+            "messages sent, not told of": f"{account.messages}, {account.untold}",
             "recorded": str(account.recorded),
             "delivered + dead + waiting": f"{states['delivered']} + {states['dead']} + "
             f"{states['waiting'] + states['slow']}",

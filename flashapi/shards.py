@@ -23,7 +23,7 @@ LINES_EPOCH_KEY = "flashapi:epoch-of-lines"
 """The counter of the webhook lines, which are claimed again at once whatever Redis has lost."""
 EPOCH_MISSED_KEY = "flashapi:epoch-missed"
 """When its absence was first noticed, in ms."""
-WEBHOOK_WORKER_KEY = "flashapi:worker:webhooks"
+WEBHOOK_WORKER_KEY = "flashapi:webhook-worker"
 """Is there while a webhook worker lives."""
 
 # The counter starts at the clock, so that a Redis that lost its data can't hand out an epoch twice.

@@ -22,8 +22,8 @@ def test_a_receiver_that_is_down_then_slow_then_fails(running: Installation) -> 
 
 @pytest.mark.alone
 def test_a_hanging_endpoint_delays_nobody(running: Installation) -> None:
-    figures = hanging(running, events=30, per_second=10)
-    beside = int(figures["nine beside a hanging one: p50, p99 ms"].split(", ")[1])
+    figures = hanging(running, events=30, per_second=10, rounds=1)
+    beside = int(figures["nine beside a hanging one: p99 ms"])
     assert beside < 5_000, figures  # it hangs for ten seconds at a time
 
 

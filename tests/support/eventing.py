@@ -5,7 +5,7 @@ import threading
 import time
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
@@ -54,6 +54,11 @@ class Writer:
         """Send no more."""
         self.ended.set()
         self.thread.join()
+
+    @property
+    def texts(self) -> list[str]:
+        """The texts sent so far."""
+        return [self._text(number) for number in range(self.sent)]
 
     @property
     def last_text(self) -> str:
@@ -202,7 +207,7 @@ def flush_redis(installation: Installation) -> None:
 
 @dataclass
 class Account:
-    """Events recorded, and what became of them at one endpoint and at one WebSocket client."""
+    """Events recorded, and what became of them at an endpoint and at a WebSocket client of the session."""
 
     recorded: int = 0
     states: Counter[str] = field(default_factory=Counter)
@@ -215,6 +220,16 @@ class Account:
     missing_at_client: int = 0
     repeated_at_client: int = 0
     out_of_order_at_client: int = 0
+    messages: int = 0
+    """What phones have sent."""
+    untold: int = 0
+    """Of these, what no event tells of."""
+
+    def add(self, other: "Account") -> None:
+        """Take in what another session's account says."""
+        for each in fields(self):
+            value = getattr(self, each.name)
+            setattr(self, each.name, value + getattr(other, each.name))
 
     @property
     def balanced(self) -> bool:
@@ -224,7 +239,7 @@ class Account:
     @property
     def faultless(self) -> bool:
         """Whether every event is where it belongs, in its order."""
-        wrong = (self.missing_at_receiver, self.out_of_order_at_receiver, self.missing_at_client)
+        wrong = (self.missing_at_receiver, self.out_of_order_at_receiver, self.missing_at_client, self.untold)
         return self.balanced and not any(wrong) and not self.out_of_order_at_client
 
 

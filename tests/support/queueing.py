@@ -157,11 +157,11 @@ def intervals(lines: Sequence[Line], skip: int = 1) -> list[float]:
     return found
 
 
-def stuff(url: str, session: Session, count: int) -> None:
+def stuff(url: str, session: Session, to: str, count: int) -> None:
     """Put so many rows into a queue as `accept` would, without the calls it takes."""
     engine = create_engine(url, 1)
     row = {
-        "session_id": session.id, "action": "send_text", "recipient": "5511900000001", "direct": False,
+        "session_id": session.id, "action": "send_text", "recipient": to, "direct": False,
         "payload": json.dumps({"text": "recheio", "preview": None}), "rank": rank_of(0), "due_at": 0, "delay_ms": 0,
         "state": SendState.QUEUED, "attempts": 0, "epoch": 0, "created_at": now_ms(),
     }  # fmt: skip
