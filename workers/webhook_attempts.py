@@ -75,7 +75,7 @@ class Deliverer:
     def deal_with(self, head: Head) -> None:
         """Call the endpoint and write down what comes of it. Raises DatabaseUnavailable."""
         attempt = self._try(head)
-        if attempt is None or attempt.delivered or attempt.permanent:
+        if attempt is None or attempt.delivered or attempt.gone:
             return
         if head.moved_at is None and self._has_failed_long(head):
             if self._answers_others(head):
@@ -116,7 +116,7 @@ class Deliverer:
             return {"state": DeliveryState.DELIVERED, "finished_at": moment}
         failing = {} if probe else {"failing_since": head.failing_since or attempt.at}
         slow_ends = None if head.moved_at is None else head.moved_at + self._patience.slow_for * 1_000
-        if attempt.permanent or (slow_ends is not None and moment >= slow_ends):
+        if attempt.gone or (slow_ends is not None and moment >= slow_ends):
             return {**failing, "state": DeliveryState.DEAD, "finished_at": moment}
         pause = self._patience.pause if head.moved_at is None else self._patience.slow_pause
         failures = head.attempts + 1

@@ -56,8 +56,6 @@ class Attempt:
     error: str | None = None
     response: str | None = None
     retry_after_seconds: float = 0.0
-    permanent: bool = False
-    """Whether another try can come to nothing else."""
 
     @property
     def delivered(self) -> bool:
@@ -89,9 +87,7 @@ def call(fetcher: Fetcher, destination: Destination, event: Recorded) -> Attempt
         answer = fetcher.post(
             destination.url, body=body, headers={**theirs, **HEADERS, **ours}, timeout=TIMEOUT_SECONDS
         )
-    except OutgoingRefused as refused:
-        return Attempt(at=began, duration_ms=_since(clock), error=_text(refused.message, ERROR_LENGTH), permanent=True)
-    except OutgoingFailed as failed:
+    except (OutgoingFailed, OutgoingRefused) as failed:  # an address refused now may be a name that was diverted
         return Attempt(at=began, duration_ms=_since(clock), error=_text(failed.message, ERROR_LENGTH))
     except Exception:  # http.client raises ValueError and others for some answers; seen: a chunk of negative size
         log.exception("webhook_call_failed")
@@ -103,7 +99,6 @@ def call(fetcher: Fetcher, destination: Destination, event: Recorded) -> Attempt
         error=None if 200 <= answer.status < 300 else f"HTTP {answer.status}",
         response=_text(answer.content[: RESPONSE_LENGTH * 4].decode(errors="replace"), RESPONSE_LENGTH) or None,
         retry_after_seconds=_retry_after(answer.headers.get("retry-after", "")),
-        permanent=answer.status == HTTPStatus.GONE,
     )
 
 

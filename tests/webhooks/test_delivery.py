@@ -126,15 +126,19 @@ def test_lost_publication_is_delivered_by_the_sweep(
     assert receiver.wait(2) == [told.id, lost[1].id]
 
 
-def test_refused_address_is_dead_at_once(
+def test_refused_address_is_a_failure_of_the_endpoint_and_everything_waits(
     connections: Connections, receiver: Receiver, start_worker: StartWorker
 ) -> None:
-    add_endpoint(connections, ALICE.id, "ftp://127.0.0.1/")
-    happen(connections, ALICE, told=False)
+    endpoint = add_endpoint(connections, ALICE.id, "ftp://127.0.0.1/")
+    told = [happen(connections, ALICE, told=False).id for _ in range(3)]
     start_worker()
-    row = wait_final(connections, 1)[0]
-    assert (row.state, row.attempts) == (DeliveryState.DEAD, 1)
-    assert row.error == "URL inválida: use http ou https"
+    wait_until(lambda: rows(connections)[0].attempts >= 2, "it was tried twice", 15)
+    head, *others = rows(connections)
+    assert (head.state, head.error) == (DeliveryState.WAITING, "URL inválida: use http ou https")
+    assert [(row.state, row.attempts) for row in others] == [(DeliveryState.WAITING, 0)] * 2
+    with connections.transaction() as connection:
+        connection.execute(endpoints.update().where(endpoints.c.id == endpoint).values(url=receiver.url))
+    assert receiver.wait(3, seconds=15) == told
 
 
 def test_nothing_goes_out_unsigned_because_its_secret_cannot_be_opened(

@@ -146,6 +146,17 @@ def test_an_endpoint_that_only_fails_is_paused(
     assert (row.pause_reason, row.paused_at - row.failing_since >= 500) == ("failing", True)
 
 
+def test_an_endpoint_whose_address_is_refused_for_long_is_paused(
+    connections: Connections, start_worker: StartWorker
+) -> None:
+    endpoint = add_endpoint(connections, GLOBAL, "ftp://127.0.0.1/")
+    happen(connections, ALICE, told=False)
+    start_worker(Patience(first_pause=0.1, longest_pause=0.1, pause_after=0.5))
+    wait_until(lambda: endpoint_row(connections, endpoint).paused_at, "the endpoint is paused")
+    assert endpoint_row(connections, endpoint).pause_reason == "failing"
+    assert {row.state for row in rows(connections)} == {"waiting"}
+
+
 def test_retry_after_is_honoured(connections: Connections, receiver: Receiver, start_worker: StartWorker) -> None:
     add_endpoint(connections, ALICE.id, receiver.url)
     receiver.script.append(429)
