@@ -92,10 +92,12 @@ def open_again(connection: sa.Connection, session_id: str, pacing: Pacing, timez
     """The moment, in ms, from which the guard lets a send out; 0 if it does now."""
     moments = [quiet_until(pacing.quiet, timezone, now) if pacing.quiet else 0]
     for cap, span in pacing.caps:
-        # The cap-th latest send must have left the window.
+        # The cap-th latest send must have left the window. One of the future is of a clock that was set back since.
         oldest = connection.execute(
             sa.select(outbox.c.sending_at)
-            .where(outbox.c.session_id == session_id, outbox.c.sending_at > now - span)
+            .where(
+                outbox.c.session_id == session_id, outbox.c.sending_at > now - span, outbox.c.sending_at <= now
+            )
             .order_by(outbox.c.sending_at.desc())
             .limit(1)
             .offset(cap - 1)

@@ -84,12 +84,17 @@ def next_due(connection: sa.Connection, session_id: str) -> int | None:
 
 
 def last_start(connection: sa.Connection, session_id: str) -> int | None:
-    """When the session's latest queued send began, if it was within the longest gap there is."""
+    """When the session's latest queued send began, if it was within the longest gap there is.
+
+    What began in the future was written down by a clock that has been set back since.
+    """
+    now = now_ms()
     found: int | None = connection.execute(
         sa.select(outbox.c.sending_at)
         .where(
             outbox.c.session_id == session_id,
-            outbox.c.sending_at > now_ms() - LONGEST_GAP_MS,
+            outbox.c.sending_at > now - LONGEST_GAP_MS,
+            outbox.c.sending_at <= now,
             outbox.c.direct.is_(False),
         )
         .order_by(outbox.c.sending_at.desc())

@@ -8,6 +8,7 @@ import pytest
 from flashapi import bus
 from flashapi.connections import Connections
 from flashapi.models.base import now_ms
+from flashapi.models.outbox import outbox
 from flashapi.queue_settings import Pacing, from_json, to_json
 from tests.workers.rows import add_send
 from workers import outbox_rows as rows
@@ -65,6 +66,18 @@ def test_a_send_that_did_not_leave_does_not_count(connections: Connections, sess
     assert row is not None and rows.claim(connections, row, 1, CHAT) and rows.unclaim(connections, row, 1)
     with connections.reading() as connection:
         assert open_again(connection, session_id, Pacing(per_minute=1), ZONE, now_ms()) == 0
+
+
+def test_a_clock_set_back_stops_nothing(connections: Connections, session_id: str) -> None:
+    add_send(connections, session_id)
+    with connections.reading() as connection:
+        row = rows.next_row(connection, session_id)
+    assert row is not None and rows.claim(connections, row, 1, CHAT)
+    with connections.transaction() as connection:
+        connection.execute(outbox.update().values(sending_at=now_ms() + 86_400_000))
+    with connections.reading() as connection:
+        assert rows.last_start(connection, session_id) is None
+        assert open_again(connection, session_id, Pacing(per_minute=1, per_day=1), ZONE, now_ms()) == 0
 
 
 def test_a_chat_is_known_by_who_has_written_in_it(connections: Connections, session_id: str) -> None:
