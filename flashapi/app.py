@@ -36,9 +36,9 @@ from flashapi.api import (
     websocket,
 )
 from flashapi.api.current import EXTENSION
+from flashapi.api.limits import Limiter
 from flashapi.connections import Connections
 from flashapi.dispatch import Dispatcher
-from flashapi.limits import Limiter
 from flashapi.media.spool import Spool
 from flashapi.outgoing import Fetcher
 from flashapi.services.backend import Backend

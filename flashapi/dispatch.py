@@ -71,10 +71,10 @@ class Dispatcher:
 
     def enqueue(self, mode: str, shard: int, session_id: str, action: Action, *, request_id: str | None = None,
                 within_ms: int = NUDGE_WITHIN_MS, **keywords: Any) -> Job:
-        """Put a job on the shard's queue: one MULTI of HSET and RPUSH, as a worker of stock RQ would read it."""
+        """Put a job on the shard's queue: one MULTI of HSET and RPUSH. What is to be done stands in its `meta`."""
         queue = Queue(shards.queue_name(mode, shard), connection=self.client, serializer=JSONSerializer)
         job = Job.create(
-            func="workers.actions.run",
+            func="flashapi.action",  # names nothing: RQ wants one, LaneWorker goes by `meta`
             kwargs=keywords,
             id=f"{action.value}-{uuid.uuid4().hex}",
             connection=self.client,

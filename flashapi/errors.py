@@ -2,11 +2,12 @@
 
 FlashAPIError
 ├── InvalidInput 400 ─ NotRegistered, SessionNotConnected, SessionMustBeConnected, NeverPaired
-├── Unauthorized 401 ─ KeyMissing, KeyInvalid
+├── Unauthorized 401
 ├── Forbidden 403: WhatsApp does not let this account do it
 ├── NotFound 404 ─ SessionNotFound
 ├── Conflict 409
 ├── Gone 410
+├── TooLarge 413
 ├── TooManyRequests 429 ─ QueueFull, PacingLimit, SendingRestricted
 ├── Unavailable 503 ─ DatabaseUnavailable, RedisUnavailable, NoWorker, SessionBusy
 ├── WhatsAppError 502: WhatsApp refused

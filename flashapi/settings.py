@@ -1,6 +1,6 @@
 """Every environment variable, read once, in the order of `.env.example`.
 
-Nothing else in the project reads the environment. Values already in the environment win over `.env`.
+What users can set is read nowhere else. Values already in the environment win over `.env`.
 """
 
 import os

@@ -7,11 +7,11 @@ from typing import Any
 import flask_smorest
 from marshmallow import Schema
 
+from flashapi.api.auth import KEY_OF_ROUTE
 from flashapi.api.bodies import FORMS, BodyParser
 from flashapi.api.idempotent import PARAMETER as IDEMPOTENCY_KEY
 from flashapi.api.idempotent import idempotent
 from flashapi.api.uploads import MULTIPART
-from flashapi.auth import KEY_OF_ROUTE
 
 SECURITY: dict[str, list[dict[str, list[str]]]] = {
     "global": [{"ApiKeyAuth": []}, {"BearerAuth": []}, {"XApiKeyAuth": []}],

@@ -6,10 +6,10 @@ from typing import Any
 from flask.views import MethodView
 from marshmallow import EXCLUDE, Schema, ValidationError
 
+from flashapi.api.auth import current_session, session_key
 from flashapi.api.blueprint import Blueprint
 from flashapi.api.bodies import refusal
 from flashapi.api.current import backend
-from flashapi.auth import current_session, session_key
 from flashapi.errors import InvalidInput
 from flashapi.schemas.kinds import ContactSchema, ForwardSchema, LocationSchema, PollSchema, ReactionSchema
 from flashapi.schemas.media import AudioSchema, DocumentSchema, ImageSchema, StickerSchema, VideoSchema

@@ -5,10 +5,10 @@ from typing import Any
 from flask import Response
 from flask.views import MethodView
 
+from flashapi.api.auth import current_session, session_key
 from flashapi.api.blueprint import Blueprint
 from flashapi.api.contacts import JPEG
 from flashapi.api.current import backend
-from flashapi.auth import current_session, session_key
 from flashapi.schemas.contacts import PictureAnswer
 from flashapi.schemas.groups import (
     ChangedAnswer,

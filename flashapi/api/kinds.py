@@ -4,9 +4,9 @@ from typing import Any
 
 from flask.views import MethodView
 
+from flashapi.api.auth import current_session, session_key
 from flashapi.api.blueprint import Blueprint
 from flashapi.api.current import backend
-from flashapi.auth import current_session, session_key
 from flashapi.schemas.kinds import (
     ContactSchema,
     EditSchema,

@@ -7,10 +7,10 @@ from typing import Any
 from flask import Response, send_file
 from flask.views import MethodView
 
+from flashapi.api.auth import current_session, session_key
 from flashapi.api.blueprint import Blueprint
 from flashapi.api.current import backend
 from flashapi.api.kinds import said
-from flashapi.auth import current_session, session_key
 from flashapi.media.facts import FALLBACK_TYPE
 from flashapi.schemas.media import (
     AudioSchema,

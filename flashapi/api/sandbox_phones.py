@@ -4,9 +4,9 @@ from typing import Any
 
 from flask.views import MethodView
 
+from flashapi.api.auth import global_key
 from flashapi.api.blueprint import Blueprint
 from flashapi.api.current import backend
-from flashapi.auth import global_key
 from flashapi.schemas.envelope import Done
 from flashapi.schemas.sandbox_contents import (
     CallMadeAnswer,

@@ -1,16 +1,14 @@
 """/api/session: making, connecting and ending sessions."""
 
-import resource
-import time
-from datetime import UTC, datetime
 from typing import Any
 
 from flask.views import MethodView
 
+from flashapi import timestamps
+from flashapi.api.auth import current_session, global_key, session_key
 from flashapi.api.blueprint import Blueprint
 from flashapi.api.current import backend
-from flashapi.auth import current_session, global_key, session_key
-from flashapi.errors import NotFound
+from flashapi.models.base import now_ms
 from flashapi.models.sessions import State
 from flashapi.schemas.envelope import Done
 from flashapi.schemas.sessions import (
@@ -23,11 +21,9 @@ from flashapi.schemas.sessions import (
     StatusAnswer,
     TransitionAnswer,
 )
-from flashapi.services import lifecycle, pairing, sessions, states
+from flashapi.services import lifecycle, pairing, sessions, states, system
 
 blp = Blueprint("session", "/api/session", "Sessões: criar, conectar, consultar e encerrar")
-
-STARTED_AT = time.monotonic()
 
 
 @blp.route("/create_sessao")
@@ -108,15 +104,13 @@ class SessionsHealth(MethodView):
     def get(self) -> dict[str, Any]:
         """Consultar a saúde do processo web e contar as sessões."""
         overview = _overview(states.look(backend(), sessions.every(backend())))
-        now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         return {
             "data": {
                 "status": "healthy",
-                "timestamp": now,
+                "timestamp": timestamps.iso(now_ms()),
                 "sessions": overview["stats"],
                 "activeSessions": overview["activeSessions"],
-                "memory": {"rss": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024},
-                "uptime": round(time.monotonic() - STARTED_AT, 3),
+                **system.process(),
             }
         }
 
@@ -139,10 +133,7 @@ class DisconnectSession(MethodView):
     @blp.failure(404, "A sessão não existe, não é a desta apikey ou não foi iniciada")
     def delete(self, reference: str) -> dict[str, Any]:
         """Desvincular o aparelho no WhatsApp; a sessão e seu histórico ficam."""
-        session = sessions.get(backend(), reference)
-        if session.id != current_session().id:
-            raise NotFound("Essa apikey não corresponde a essa sessão")
-        lifecycle.disconnect(backend(), session)
+        lifecycle.disconnect(backend(), reference, holder=current_session())
         return {"message": "Sessão Desconectada com sucesso"}
 
 

@@ -4,10 +4,10 @@ from typing import Any
 
 from flask.views import MethodView
 
+from flashapi.api.auth import global_key
 from flashapi.api.blueprint import Blueprint
 from flashapi.api.current import backend
 from flashapi.api.openapi import VERSION
-from flashapi.auth import global_key
 from flashapi.schemas.system import CleanedAnswer, SystemConfigAnswer, SystemStatusAnswer
 from flashapi.services import system
 

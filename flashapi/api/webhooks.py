@@ -6,9 +6,9 @@ from typing import Any
 
 from flask.views import MethodView
 
+from flashapi.api.auth import current_session, global_key, session_key
 from flashapi.api.blueprint import Blueprint
 from flashapi.api.current import backend
-from flashapi.auth import current_session, global_key, session_key
 from flashapi.models.events import GLOBAL, DeliveryState
 from flashapi.schemas.envelope import Done
 from flashapi.schemas.webhooks import (

@@ -9,8 +9,8 @@ from flask import current_app, request
 
 from flashapi.api.current import backend
 from flashapi.api.keys import apikey, digest
+from flashapi.api.limits import Limiter
 from flashapi.errors import DatabaseUnavailable, TooManyRequests, Unauthorized
-from flashapi.limits import Limiter
 from flashapi.schemas.texts import is_encodable
 from flashapi.services import sessions
 

@@ -61,8 +61,11 @@ def reconnect(backend: Backend, row: Row) -> None:
     _wish(backend, row, Wanted.RUNNING)
 
 
-def disconnect(backend: Backend, row: Row) -> None:
-    """Log the session's device out at WhatsApp; its row and history stay."""
+def disconnect(backend: Backend, reference: str, holder: Row) -> None:
+    """Log the session's device out at WhatsApp; its row and history stay. Raises NotFound, for another's too."""
+    row = sessions.get(backend, reference)
+    if row.id != holder.id:
+        raise NotFound("Essa apikey não corresponde a essa sessão")
     if row.wanted != Wanted.RUNNING and not row.paired:
         raise NotFound("Sessão não foi iniciada ainda")
     _wish(backend, row, Wanted.UNLINKED)

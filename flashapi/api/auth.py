@@ -15,8 +15,8 @@ from flask import current_app, g, request
 
 from flashapi.api.current import backend
 from flashapi.api.keys import any_key, apikey, digest
+from flashapi.api.limits import Limiter
 from flashapi.errors import Unauthorized
-from flashapi.limits import Limiter
 from flashapi.services import sessions
 
 View = Callable[..., Any]
