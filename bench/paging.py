@@ -108,7 +108,7 @@ def _chat(number: int) -> str:
 
 def _pages(backend: Backend, session: Any, jid: str | None) -> Iterator[float]:
     """The seconds each page took, from the newest to the oldest."""
-    before = "9" * 18
+    before = f"{ROWS}.{ROWS}"
     while True:
         with _timed() as took:
             page = history.page(backend, session, jid=jid, limit=LIMIT, offset=0, before=before)
@@ -136,7 +136,7 @@ def _print_plans(backend: Backend) -> None:
     """How the database finds a page: by an index, without sorting."""
     engine = backend.connections.engine
     explain = "EXPLAIN QUERY PLAN" if engine.dialect.name == "sqlite" else "EXPLAIN"
-    before = [messages.c.session_id == SESSION, messages.c.id < ROWS // 2]
+    before = [messages.c.session_id == SESSION, *history.earlier_than((ROWS // 2, ROWS // 2))]
     one_chat = [*before, messages.c.chat == _chat(0)]
     for label, chosen, index in (("all chats", before, history.BY_SESSION), ("one chat", one_chat, history.BY_CHAT)):
         query = history.newest(chosen, index, LIMIT + 1)

@@ -6,7 +6,7 @@ from flashapi.connections import Connections
 from flashapi.models.installation import installation
 from flashapi.settings import Settings
 
-SCHEMA = "0002"
+SCHEMA = "0003"
 """The revision of the newest migration."""
 SHARDS = "shards"
 """The row with the number of shards that the sessions are spread over."""

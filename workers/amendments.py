@@ -9,7 +9,7 @@ from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message, ProtocolMessage
 from flashapi.chat_events import MessageEdited, MessageRevoked
 from flashapi.events import MessageStatus, Person
 from flashapi.models.base import now_ms
-from flashapi.models.messages import messages
+from flashapi.models.messages import NEWEST_FIRST, messages
 from workers.from_whatsapp import content_kind, message_json, text_of
 
 
@@ -41,7 +41,7 @@ def apply(
             messages.c.chat == chat,
             messages.c.revoked_at.is_(None),
         )
-        .order_by(messages.c.id.desc())
+        .order_by(*NEWEST_FIRST)
         .limit(1)
     ).first()
     if row is None:

@@ -35,6 +35,7 @@ poll_votes = sa.Table(
     sa.Column("options", sa.JSON, nullable=False),  # texts; [] when the vote was taken back
     sa.Column("voted_at", Millis, nullable=False),
     sa.UniqueConstraint("session_id", "poll_id", "voter"),
+    sa.Index(None, "voted_at"),
     **OPTIONS,
 )
 """The latest vote of each voter."""
@@ -51,6 +52,7 @@ calls = sa.Table(
     sa.Column("is_group", sa.Boolean, nullable=False, default=False),
     sa.Column("created_at", Millis, nullable=False),
     sa.UniqueConstraint("session_id", "call_id"),
+    sa.Index(None, "created_at"),
     **OPTIONS,
 )
 """How far each call has come, so that nothing is told of it twice."""

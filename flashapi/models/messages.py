@@ -24,8 +24,11 @@ messages = sa.Table(
     sa.Column("revoked_at", Millis),  # taken back by its sender or an admin
     sa.UniqueConstraint("session_id", "chat", "sender", "message_id", name="uq_messages_identity"),
     sa.Index(None, "session_id", "message_id"),
-    sa.Index(None, "session_id", "chat", "id"),
-    sa.Index(None, "session_id", "id"),
+    sa.Index(None, "session_id", "chat", "timestamp", "id"),
+    sa.Index(None, "session_id", "timestamp", "id"),
     sa.Index(None, "created_at"),
     **OPTIONS,
 )
+
+NEWEST_FIRST = (messages.c.timestamp.desc(), messages.c.id.desc())
+"""The order of messages. Rows are numbered as they came, and a phone hands over its older history after the newer."""

@@ -25,7 +25,7 @@ class PageSchema(InputSchema):
     before = Identifier(
         load_default=None,
         validate=_row_or_message,
-        metadata={"description": "Só as anteriores a esta: `id` da linha (veja `nextBefore`) ou `mensagem_id`"},
+        metadata={"description": "Só as anteriores a esta: o `nextBefore` da página, o `id` da linha ou `mensagem_id`"},
     )
 
 
@@ -59,7 +59,7 @@ class StoredMessageSchema(Schema):
 
 
 class MessagesPageSchema(Schema):
-    """A page of messages, oldest first."""
+    """A page of messages, oldest first by WhatsApp's time."""
 
     messages = fields.List(fields.Nested(StoredMessageSchema))
     total = fields.Integer(allow_none=True, metadata={"description": "Só sem `before`"})

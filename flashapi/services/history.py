@@ -1,6 +1,7 @@
 """What a session has stored: its messages and chats, a message's fate, a poll's votes."""
 
 import json
+import re
 from collections import Counter
 from typing import Any
 
@@ -11,7 +12,7 @@ from flashapi.models.chats import chats, poll_votes
 from flashapi.models.contacts import contacts
 from flashapi.models.events import events
 from flashapi.models.groups import groups
-from flashapi.models.messages import messages
+from flashapi.models.messages import NEWEST_FIRST, messages
 from flashapi.models.outbox import outbox
 from flashapi.removal import REMOVABLE_SENDS
 from flashapi.services import chat_names
@@ -21,11 +22,17 @@ from flashapi.timestamps import iso
 
 NO_MESSAGE = "Mensagem não encontrada"
 POLLS = "pollCreationMessage"
-BY_SESSION, BY_CHAT = "ix_messages_session_id_id", "ix_messages_session_id_chat_id"
+BY_SESSION, BY_CHAT = "ix_messages_session_id_timestamp_id", "ix_messages_session_id_chat_timestamp_id"
 AT_ONCE = 500
 """Rows named in one statement."""
 _SHOWN = [column for column in messages.c if column.name != "raw"]
 """The protobuf is for the workers."""
+_CURSOR = re.compile(r"([0-9]{1,18})\.([0-9]{1,18})")
+"""`nextBefore`: a message's place, which still says where to go on when that message has been removed."""
+_ROW = re.compile("[0-9]{1,18}")
+
+Place = tuple[int, int]
+"""Where a message stands among the others: its timestamp, and its row's number among those of the same second."""
 
 
 def find(backend: Backend, session: Row, message_id: str) -> Row | None:
@@ -34,7 +41,7 @@ def find(backend: Backend, session: Row, message_id: str) -> Row | None:
         return connection.execute(
             sa.select(*_SHOWN)
             .where(messages.c.session_id == session.id, messages.c.message_id == message_id)
-            .order_by(messages.c.id.desc())
+            .order_by(*NEWEST_FIRST)
             .limit(1)
         ).first()
 
@@ -48,8 +55,8 @@ def key_of(row: Row) -> dict[str, Any]:
 def page(
     backend: Backend, session: Row, *, jid: str | None, limit: int, offset: int, before: str | None
 ) -> dict[str, Any]:
-    """The newest messages, or those before one, oldest first. `before` costs the same on every page, `offset` more
-    on each; the total is counted only without `before`."""
+    """The newest messages by WhatsApp's time, or those before one, oldest first. `before` costs the same on every
+    page, `offset` more on each; the total is counted only without `before`. Raises InvalidInput."""
     chosen: list[sa.ColumnElement[bool]] = [messages.c.session_id == session.id]
     with backend.connections.reading() as connection:
         if jid is not None:
@@ -58,20 +65,31 @@ def page(
         query = newest(chosen, BY_SESSION if jid is None else BY_CHAT, limit + 1)
         total = None
         if before is not None:
-            query = query.where(messages.c.id < _row_number(connection, session, before))
+            query = query.where(*earlier_than(_place_of(connection, session, before)))
         else:
             query = query.offset(offset)
             total = connection.execute(sa.select(sa.func.count()).select_from(messages).where(*chosen)).scalar_one()
         found = connection.execute(query).all()
     shown = [_describe(row) for row in reversed(found[:limit])]
-    following = str(found[limit - 1].id) if len(found) > limit else None
+    last = found[limit - 1] if len(found) > limit else None
+    following = f"{last.timestamp}.{last.id}" if last is not None else None
     return {"messages": shown, "total": total, "limit": limit, "offset": offset, "nextBefore": following}
 
 
 def newest(chosen: list[sa.ColumnElement[bool]], index: str, limit: int) -> sa.Select[Any]:
     """The newest messages of those chosen. Left to itself MariaDB reads the session's whole index down to the page."""
-    query = sa.select(*_SHOWN).where(*chosen).order_by(messages.c.id.desc()).limit(limit)
+    query = sa.select(*_SHOWN).where(*chosen).order_by(*NEWEST_FIRST).limit(limit)
     return query.with_hint(messages, f"FORCE INDEX ({index})", "mysql")
+
+
+def earlier_than(place: Place) -> list[sa.ColumnElement[bool]]:
+    """The messages before a place. Spelled so that both databases begin to read there: MariaDB finds no way into an
+    index by a comparison of pairs, and neither does by an OR alone."""
+    timestamp, row = place
+    return [
+        messages.c.timestamp <= timestamp,
+        sa.or_(messages.c.timestamp < timestamp, messages.c.id < row),
+    ]
 
 
 def list_chats(backend: Backend, session: Row) -> dict[str, Any]:
@@ -153,16 +171,19 @@ def remove(backend: Backend, session: Row, *, jid: str) -> int:
     return removed
 
 
-def _row_number(connection: sa.Connection, session: Row, before: str) -> int:
-    """The row that `before` names: by its number, or as a message's id."""
-    if before.isascii() and before.isdigit() and len(before) < 19:
-        return int(before)
-    found = connection.execute(
-        sa.select(messages.c.id).where(messages.c.session_id == session.id, messages.c.message_id == before)
-    ).scalar()
-    if found is None:
-        raise InvalidInput(f"before: mensagem {before} não encontrada")
-    return int(found)
+def _place_of(connection: sa.Connection, session: Row, before: str) -> Place:
+    """The place that `before` names: itself, by a row's number, or by a message's id."""
+    if cursor := _CURSOR.fullmatch(before):
+        return int(cursor[1]), int(cursor[2])
+    names = [messages.c.message_id == before]
+    if _ROW.fullmatch(before):
+        names.insert(0, messages.c.id == int(before))
+    for name in names:
+        query = sa.select(messages.c.timestamp, messages.c.id).where(messages.c.session_id == session.id, name)
+        found = connection.execute(query.order_by(*NEWEST_FIRST).limit(1)).first()
+        if found is not None:
+            return found.timestamp, found.id
+    raise InvalidInput(f"before: mensagem {before} não encontrada")
 
 
 def _describe(row: Row) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from flashapi.dispatch import Action
 from flashapi.errors import NotFound
 from flashapi.models.base import now_ms
 from flashapi.models.chats import chats
-from flashapi.models.messages import messages
+from flashapi.models.messages import NEWEST_FIRST, messages
 from flashapi.services import chat_names, history
 from flashapi.services.backend import Backend, request_id
 from flashapi.services.questions import ask
@@ -60,7 +60,7 @@ def _unread(backend: Backend, session: Row, jid: str) -> tuple[str, list[Row]]:
         found = connection.execute(
             sa.select(messages.c.id, messages.c.sender, messages.c.message_id, messages.c.status)
             .where(messages.c.session_id == session.id, messages.c.chat == chat, messages.c.from_me.is_(False))
-            .order_by(messages.c.id.desc())
+            .order_by(*NEWEST_FIRST)
             .limit(UNREAD_AT_MOST)
         ).all()
     return chat, [row for row in reversed(found) if row.status == "received"]

@@ -13,6 +13,7 @@ from alembic.script import ScriptDirectory
 from flashapi.connections import Connections, create_engine
 from flashapi.installation import SCHEMA, misfit
 from flashapi.models import metadata
+from flashapi.models.messages import messages
 from flashapi.models.sessions import sessions
 from flashapi.settings import Settings
 from flashapi.shards import shard_of
@@ -38,6 +39,23 @@ def test_the_migrated_database_fits(connections: Connections, database: Settings
     assert misfit(connections, database) is None
     newest = ScriptDirectory(str(FOLDER)).get_current_head()
     assert newest == SCHEMA
+
+
+def test_what_an_earlier_version_stored_is_kept(database: Settings) -> None:
+    database.data_dir.mkdir(parents=True, exist_ok=True)
+    migrate(database, "0002")
+    engine = create_engine(database.database_url, 1)
+    row = {
+        "session_id": "s", "chat": "c", "sender": "c", "from_me": False, "type": "conversation", "content": "{}",
+        "raw": b"", "status": "received", "timestamp": 1, "created_at": 1,
+    }  # fmt: skip
+    with engine.begin() as connection:
+        connection.execute(messages.insert(), [{**row, "message_id": str(number)} for number in range(3)])
+    migrate(database)
+    with engine.connect() as connection:
+        assert connection.scalar(sa.select(sa.func.count()).select_from(messages)) == 3
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    engine.dispose()
 
 
 def test_another_number_of_shards_spreads_the_sessions_anew(connections: Connections, database: Settings) -> None:

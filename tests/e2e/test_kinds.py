@@ -245,16 +245,16 @@ def test_reading_marks_the_chat(cast: Cast) -> None:
 def test_pages_of_messages(cast: Cast) -> None:
     for number in range(3):
         cast.received(cast.bob.do("send", to=cast.alice.number, text=f"página {number}")["id"])
-    seen: list[int] = []
+    seen: list[tuple[int, int]] = []
     query = "limit=2"
     while True:
         page = cast.session.api("GET", f"/api/chat/messages?jid={cast.bob.number}&{query}")["data"]
-        seen = [message["id"] for message in page["messages"]] + seen
+        seen = [(message["timestamp"], message["id"]) for message in page["messages"]] + seen
         if page["nextBefore"] is None:
             break
         query = f"limit=2&before={page['nextBefore']}"
     whole = cast.session.api("GET", f"/api/chat/messages?jid={cast.bob.number}&limit=500")["data"]
-    assert seen == [message["id"] for message in whole["messages"]] == sorted(seen)
+    assert seen == [(row["timestamp"], row["id"]) for row in whole["messages"]] == sorted(seen)
     assert whole["total"] == len(seen)
 
 

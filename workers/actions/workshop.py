@@ -9,7 +9,7 @@ from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message
 
 from flashapi.connections import Connections
 from flashapi.errors import NotFound
-from flashapi.models.messages import messages
+from flashapi.models.messages import NEWEST_FIRST, messages
 from workers.media.files import Files
 
 
@@ -40,7 +40,7 @@ class Workshop:
             row = connection.execute(
                 sa.select(messages)
                 .where(messages.c.session_id == self.session_id, messages.c.message_id == message_id)
-                .order_by(messages.c.id.desc())
+                .order_by(*NEWEST_FIRST)
                 .limit(1)
             ).first()
         if row is None:
