@@ -64,21 +64,30 @@ def is_local_name(host: str) -> bool:
 def resolve(host: str, port: int, allow_private: bool, seconds: float) -> list[Peer]:
     """The addresses of a host that may be connected to. Raises OutgoingFailed, OutgoingRefused if none of them may.
 
+    Only for those who connect to what they are given: the name may stand for other addresses too.
+    """
+    allowed = [peer for peer in look_up(host, port, seconds) if allow_private or is_public(address_of(peer))]
+    if not allowed:
+        raise OutgoingRefused(f"URL não permitida: {host} não é um endereço público")
+    return allowed
+
+
+def look_up(host: str, port: int, seconds: float) -> list[Peer]:
+    """All the addresses of a host, not judged, the likeliest first. Raises OutgoingFailed.
+
     The system's resolver knows no timeout, so it is asked in a thread that is left behind when it takes too long.
     """
     question = _Question(host, port)
     threading.Thread(target=question.ask, name="resolver", daemon=True).start()
     if not question.answered.wait(seconds):
         raise OutgoingFailed(f"Tempo esgotado ao resolver {host}")
-    if question.error is not None:
+    if question.error is not None or not question.found:
         raise OutgoingFailed(f"Não foi possível resolver {host}") from question.error
-    allowed = [peer for peer in question.found if allow_private or is_public(_address_of(peer))]
-    if not allowed:
-        raise OutgoingRefused(f"URL não permitida: {host} não é um endereço público")
-    return allowed
+    return question.found
 
 
-def _address_of(peer: Peer) -> Address:
+def address_of(peer: Peer) -> Address:
+    """Its address, as it is judged."""
     return ipaddress.ip_address(peer[1][0].split("%", 1)[0])
 
 

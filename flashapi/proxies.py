@@ -2,7 +2,7 @@
 
 from urllib.parse import SplitResult, urlsplit
 
-from flashapi.addresses import OutgoingRefused, is_local_name, is_public, literal, resolve
+from flashapi.addresses import Address, OutgoingRefused, address_of, is_local_name, is_public, literal, look_up
 
 PORTS = {"http": 80, "https": 443, "socks5": 1080}
 URL_LONGEST = 500
@@ -19,11 +19,24 @@ def check(url: str, allow_private: bool) -> None:
             raise OutgoingRefused(f"{host} não é um endereço público")
 
 
-def check_address(url: str, allow_private: bool) -> None:
-    """The same at the moment of use, for what the name resolves to now. Raises OutgoingFailed too."""
+def judged(url: str, allow_private: bool) -> list[str]:
+    """What Go may be handed in place of `url` at the moment of use: one URL for each address its name stands for.
+
+    Go would ask the resolver again, at each dial, and try every address it hears of. So all of them must be public,
+    and Go gets an address in place of the name. An https proxy keeps its name, which its certificate is for; it is
+    judged the same. Raises OutgoingRefused, OutgoingFailed.
+    """
     check(url, allow_private)
     parts = _parts(url)
-    resolve(parts.hostname or "", parts.port or PORTS[parts.scheme], allow_private, RESOLVE_SECONDS)
+    host, port = parts.hostname or "", parts.port or PORTS[parts.scheme]
+    found = [address_of(peer) for peer in look_up(host, port, RESOLVE_SECONDS)]
+    if allow_private:
+        return [url]
+    if not all(is_public(address) for address in found):
+        raise OutgoingRefused(f"{host} não é um endereço público")
+    if parts.scheme == "https":
+        return [url]
+    return [_at(parts, address, port) for address in found]
 
 
 def redacted(url: str | None) -> str | None:
@@ -35,6 +48,12 @@ def redacted(url: str | None) -> str | None:
         return url
     place = parts.netloc.rpartition("@")[2]
     return parts._replace(netloc=f"{parts.username}:***@{place}").geturl()
+
+
+def _at(parts: SplitResult, address: Address, port: int) -> str:
+    user, at, _name = parts.netloc.rpartition("@")
+    host = f"[{address}]" if address.version == 6 else str(address)
+    return f"{parts.scheme}://{user}{at}{host}:{port}"
 
 
 def _parts(url: str) -> SplitResult:

@@ -9,7 +9,7 @@ import structlog
 from neonize.exc import NeonizeError
 from neonize.proto.waCompanionReg.WAWebProtobufsCompanionReg_pb2 import DeviceProps
 
-from flashapi import proxies, shards
+from flashapi import shards
 from flashapi.addresses import OutgoingFailed, OutgoingRefused
 from flashapi.errors import SessionNotConnected
 from flashapi.models.sessions import Reason, State, Wanted
@@ -23,6 +23,7 @@ from workers.login import Ending, Login, Phase
 from workers.news import News
 from workers.outbox import OutboxRunner
 from workers.report import NO_CODES, Report
+from workers.session_proxy import SessionProxy
 from workers.tools import Tools
 from workers.waiting import persistently
 
@@ -52,6 +53,7 @@ class LiveSession:
         self.connected = threading.Event()
         self._lease = lease
         self._tools = tools
+        self._proxy = SessionProxy(tools.settings.allow_private_urls)
         self._control = Lane(f"control-{row.id[:8]}")
         self._login: Login | None = None
         self._dialling: Login | None = None
@@ -152,7 +154,7 @@ class LiveSession:
         if generation == self._ended_generation:
             return  # the wish was read before its ending was written
         waiting = self._login is not None or self._retry is not None
-        if waiting and generation == self._tried_generation:
+        if waiting and generation == self._tried_generation and not self._needs_another_proxy():
             return
         self._cancel_retry()
         self._stop_client()
@@ -171,7 +173,7 @@ class LiveSession:
         login = Login(self.session_id, generation, tools.inbound, News(self))
         store = tools.stores.prepare(self.session_id)
         props = _device_props(tools.settings, self.row)
-        login.client = Client(tools.door, self.session_id, store, props, login, proxy=self.row.proxy)
+        login.client = Client(tools.door, self.session_id, store, props, login, proxy=self._proxy.url)
         self._login = login
         attempt = {"reason": None} if self._failures == 0 else {}
         self.report.state(State.CONNECTING, connection_attempts=self._failures + 1, **attempt, **NO_CODES)
@@ -185,10 +187,8 @@ class LiveSession:
 
     def _may_use_proxy(self) -> bool:
         """Whether the session's proxy, if it has one, still is where our requests may go; if not, tries later."""
-        if not self.row.proxy:
-            return True
         try:
-            proxies.check_address(self.row.proxy, self._tools.settings.allow_private_urls)
+            self._proxy.judge(self.row.proxy, turn=self._failures)
         except (OutgoingRefused, OutgoingFailed) as error:
             log.warning("proxy_refused", session=self.session_id, error=str(error))
             self._failures += 1
@@ -197,6 +197,10 @@ class LiveSession:
             self._wait_and_start()
             return False
         return True
+
+    def _needs_another_proxy(self) -> bool:
+        login = self._login
+        return self._proxy.leads_elsewhere(is_lost=login is not None and login.phase is Phase.RECONNECTING)
 
     def _stop_client(self) -> None:
         login, self._login = self._login, None

@@ -13,6 +13,7 @@ import pytest
 from flashapi import addresses, outgoing
 from flashapi.outgoing import Fetcher, OutgoingFailed, OutgoingRefused
 from tests.outgoing.conftest import Site
+from tests.support.resolving import resolved_as
 
 
 @pytest.fixture
@@ -183,18 +184,6 @@ def test_unreachable_says_why(fetcher: Fetcher, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
     with pytest.raises(OutgoingFailed, match="resolver"):
         fetcher.get("http://nowhere.example/", timeout=5, max_bytes=10)
-
-
-def resolved_as(monkeypatch: pytest.MonkeyPatch, found: list[str]) -> list[str]:
-    """Make every name resolve to these addresses; gives the list of names that were asked for."""
-    asked: list[str] = []
-
-    def getaddrinfo(host: str, port: int, **_: Any) -> list[Any]:
-        asked.append(host)
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in found]
-
-    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
-    return asked
 
 
 def test_a_chunk_of_negative_size_is_a_failure(site: Site, fetcher: Fetcher) -> None:
