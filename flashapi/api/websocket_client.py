@@ -14,6 +14,8 @@ from typing import Any
 
 import structlog
 from simple_websocket import ConnectionClosed, Server
+from wsproto.events import Ping
+from wsproto.utilities import LocalProtocolError
 
 from flashapi.mailbox import Mailbox
 from flashapi.models import now_ms
@@ -26,6 +28,8 @@ CLOSING_SECONDS = 5.0
 STALLED_SECONDS = 30.0
 """How long one frame may take to leave."""
 KEEPALIVE_SECONDS = 60
+PING_SECONDS = 25.0
+"""A connection so long without a frame is pinged: proxies cut what is silent, nginx after a minute."""
 Frame = str | Callable[[], str]
 """What goes out; one that takes long to write is written by the client's own writer."""
 ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -109,15 +113,18 @@ class Client:
 
     def _write(self) -> None:
         try:
-            while (item := self._mailbox.get()) is not None:
+            while (item := self._mailbox.get(PING_SECONDS)) is not None or not self._mailbox.closed:
                 text = item() if callable(item) else item
                 self._sending_since = time.monotonic()
-                if isinstance(text, Closing):
+                if text is None:
+                    self._ws.sock.send(self._ws.ws.send(Ping()))  # who doesn't answer is noticed by TCP
+                elif isinstance(text, Closing):
                     self._ws.close(text.code, text.reason)
                     return
-                self._ws.send(text)
+                else:
+                    self._ws.send(text)
                 self._sending_since = None
-        except (ConnectionClosed, OSError):
+        except (ConnectionClosed, LocalProtocolError, OSError):
             self.cut()  # wakes the reader of its messages, who ends the conversation
         finally:
             self._sending_since = None

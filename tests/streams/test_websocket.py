@@ -3,6 +3,7 @@
 import json
 import re
 import socket
+import threading
 import urllib.request
 from collections.abc import Iterator
 from contextlib import closing
@@ -10,8 +11,11 @@ from typing import Any
 
 import pytest
 import websocket
+from werkzeug.serving import make_server
 
 from flashapi import timestamps
+from flashapi.api import websocket_client
+from flashapi.app import create_app
 from flashapi.connections import Connections
 from flashapi.events import MessageStatus, MessageUpdate, QRUpdated
 from flashapi.models.sessions import sessions
@@ -267,3 +271,25 @@ def _receive(behind: socket.socket) -> bytes:
         return behind.recv(1 << 20)
     except ConnectionResetError:
         return b""
+
+
+def test_a_silent_connection_is_pinged(
+    settings: Settings, sqlite: Connections, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Behind a proxy that cuts what says nothing for a minute. In this process, for the pause to be short."""
+    monkeypatch.setattr(websocket_client, "PING_SECONDS", 0.1)
+    server = make_server("127.0.0.1", 0, create_app(settings), threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        with Peer(f"http://127.0.0.1:{server.port}") as peer:
+            assert peer.frame()["type"] == "welcome"
+            for _ in range(2):
+                opcode, _frame = peer.socket.recv_data_frame(control_frame=True)
+                assert opcode == websocket.ABNF.OPCODE_PING
+            peer.say({"type": "ping"})
+            assert peer.frame()["type"] == "pong"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
