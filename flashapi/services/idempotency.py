@@ -12,6 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from flashapi.connections import Connections
 from flashapi.errors import InvalidInput, SessionNotConnected, TooManyRequests, Unavailable, from_wire
 from flashapi.models.base import now_ms
 from flashapi.models.outbox import SendState, idempotency_keys, outbox
@@ -52,6 +53,14 @@ def serving(request: Request | None) -> Iterator[None]:
         yield
     finally:
         _current.reset(token)
+
+
+def known(connections: Connections, session_id: str) -> Known | None:
+    """What `look_up` finds; the database isn't asked for a request without a key."""
+    if _current.get() is None:
+        return None
+    with connections.reading() as connection:
+        return look_up(connection, session_id)
 
 
 def look_up(connection: sa.Connection, session_id: str) -> Known | None:

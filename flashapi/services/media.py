@@ -66,6 +66,21 @@ def _send(
     claimed: str | None = None,
     file_name: str | None = None,
 ) -> dict[str, Any]:
+    sent = _prepare_and_send(backend, session, kind, source, beside, sending, claimed, file_name)
+    return sent if sent.get("queued") else {**sent, "media": _as_sent(backend, session, sent["id"])}
+
+
+@sends.once
+def _prepare_and_send(
+    backend: Backend,
+    session: Row,
+    kind: Kind,
+    source: Source,
+    beside: dict[str, Any],
+    sending: dict[str, Any],
+    claimed: str | None,
+    file_name: str | None,
+) -> dict[str, Any]:
     outbox.require_ready(backend, session, queued=sending["use_queue"])
     with collect(source, backend.spool, backend.fetcher, kind.value) as draft:
         hints = (getattr(source, "mimetype", None), file_name or name_of(source))
@@ -73,12 +88,11 @@ def _send(
         name = draft.keep(name_to_send(session.id))
     media = {"spool": name, "mimetype": mimetype, "size": draft.size, "sha256": draft.sha256}
     try:
-        sent = sends.submit(backend, session, f"send_{kind.value}", {"media": media, **beside}, **sending)
+        return sends.submit(backend, session, f"send_{kind.value}", {"media": media, **beside}, **sending)
     except FlashAPIError as error:
         if error.status < 500:  # it has no row, or one that has failed; of the rest the worker or the sweep knows
             backend.spool.remove(name)
         raise
-    return sent if sent.get("queued") else {**sent, "media": _as_sent(backend, session, sent["id"])}
 
 
 def _as_sent(backend: Backend, session: Row, message_id: str) -> dict[str, Any] | None:

@@ -13,6 +13,7 @@ TEXTS = ("conversation", "extendedTextMessage", "imageMessage", "videoMessage", 
 """Kinds whose text or caption can be edited."""
 
 
+@sends.once
 def send_text(backend: Backend, session: Row, *, text: str, link_preview: bool, **sending: Any) -> dict[str, Any]:
     """Send a text now, or accept it into the queue."""
     outbox.require_ready(backend, session, queued=sending["use_queue"])
@@ -20,6 +21,7 @@ def send_text(backend: Backend, session: Row, *, text: str, link_preview: bool, 
     return sends.submit(backend, session, "send_text", {"text": text, "preview": preview}, **sending)
 
 
+@sends.once
 def send_location(
     backend: Backend, session: Row, *, latitude: float, longitude: float, name: str, address: str, **sending: Any
 ) -> dict[str, Any]:
@@ -28,6 +30,7 @@ def send_location(
     return sends.submit(backend, session, "send_location", content, **sending)
 
 
+@sends.once
 def send_poll(
     backend: Backend, session: Row, *, name: str, options: list[str], selectable_count: int, **sending: Any
 ) -> dict[str, Any]:
@@ -36,6 +39,7 @@ def send_poll(
     return sends.submit(backend, session, "send_poll", content, **sending)
 
 
+@sends.once
 def send_contact(
     backend: Backend,
     session: Row,
@@ -49,18 +53,20 @@ def send_contact(
     return sends.submit(backend, session, "send_contact", {"cards": cards}, **sending)
 
 
+@sends.once
 def send_reaction(
     backend: Backend, session: Row, *, to: str, message_id: str, emoji: str, **sending: Any
 ) -> dict[str, Any]:
     """React to a message; an empty emoji takes the reaction back. One we don't know can only be the other's."""
     found = history.find(backend, session, message_id)
-    if found is None and to.endswith(sends.GROUP):
+    if found is None and to.endswith(outbox.GROUP):
         raise InvalidInput(f"messageId: mensagem {message_id} não encontrada")
     key = history.key_of(found) if found is not None else {"chat": None, "from_me": False, "id": message_id}
     destination = found.chat if found is not None else to
     return sends.submit(backend, session, "send_reaction", {"key": key, "emoji": emoji}, to=destination, **sending)
 
 
+@sends.once
 def edit(backend: Backend, session: Row, *, message_id: str, text: str, **sending: Any) -> dict[str, Any]:
     """Give a message of ours a new text, or a new caption."""
     found = _existing(backend, session, message_id)
@@ -70,6 +76,7 @@ def edit(backend: Backend, session: Row, *, message_id: str, text: str, **sendin
     return sends.submit(backend, session, "send_edit", content, to=found.chat, **sending)
 
 
+@sends.once
 def revoke(backend: Backend, session: Row, message_id: str) -> dict[str, Any] | None:
     """Delete a message for everybody; None if there is no such message."""
     found = history.find(backend, session, message_id)
@@ -79,6 +86,7 @@ def revoke(backend: Backend, session: Row, message_id: str) -> dict[str, Any] | 
     return sends.submit(backend, session, "send_revoke", {"key": key}, to=found.chat, delay=0, use_queue=False)
 
 
+@sends.once
 def forward(backend: Backend, session: Row, *, message_id: str, **sending: Any) -> dict[str, Any]:
     """Send a message on, marked as forwarded."""
     _existing(backend, session, message_id)

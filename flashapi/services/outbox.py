@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -32,6 +32,8 @@ from flashapi.services.backend import Backend, request_id
 from flashapi.services.sessions import Row
 from flashapi.services.states import look_at
 
+GROUP = "@g.us"
+
 SENDING_SECONDS = 25.0
 """What WhatsApp is given for a send, its typing time not counted."""
 LOOK_EVERY_SECONDS = 0.2
@@ -43,24 +45,36 @@ Answer = dict[str, Any]
 
 
 def require_ready(backend: Backend, session: Row, queued: bool) -> None:
-    """Raise SessionNotConnected for a direct send without a connection, NeverPaired for one that could only wait.
-
-    Nothing is required of a request that was made already: its answer is known.
-    """
+    """Raise SessionNotConnected for a direct send without a connection, NeverPaired for one that could only wait."""
     if queued and not session.paired:
         raise NeverPaired()
-    if queued:
-        return
-    if look_at(backend, session).state is State.CONNECTED:
-        return
-    with backend.connections.reading() as connection:
-        if idempotency.look_up(connection, session.id) is None:
-            raise SessionNotConnected()
+    if not queued and look_at(backend, session).state is not State.CONNECTED:
+        raise SessionNotConnected()
+
+
+def repeated(backend: Backend, session: Row) -> list[Answer] | None:
+    """The answers of the first time, if the request being served was made already; None if it wasn't.
+
+    Of a direct send the outcome is awaited, and raised if it is a failure.
+    """
+    known = idempotency.known(backend.connections, session.id)
+    return None if known is None else _answers_of(backend, session, known)
+
+
+def _answers_of(backend: Backend, session: Row, known: idempotency.Known) -> list[Answer]:
+    if known.row_id is None:
+        return list((known.answer or {})["sends"])
+    with _in_doubt(known.row_id), backend.connections.reading() as connection:
+        row = connection.execute(
+            sa.select(outbox.c.payload, outbox.c.delay_ms).where(outbox.c.id == known.row_id)
+        ).one_or_none()
+    seconds = _taken_within(json.loads(row.payload), row.delay_ms) + SENDING_SECONDS if row is not None else 0.0
+    return [_follow(backend, session, known.row_id, time.monotonic() + seconds, may_cancel=False)]
 
 
 def send(backend: Backend, session: Row, new: NewSend) -> Answer:
     """Send now and answer what became of it. Raises what the worker raised, NoWorker, or OutcomeUnknown."""
-    taken_within = TAKEN_WITHIN_SECONDS + _preparing_seconds(new) + new.delay_ms / 1000
+    taken_within = _taken_within(new.payload, new.delay_ms)
     wait = taken_within + SENDING_SECONDS
     ends = time.monotonic() + wait
     row_id, is_new = _accept_direct(backend, session, new)
@@ -76,7 +90,7 @@ def send(backend: Backend, session: Row, new: NewSend) -> Answer:
             within_ms=int(wait * 1000),
             row=row_id,
         )
-        return _as_message(backend.dispatcher.answer(job, taken_within))
+        return _as_message(session, backend.dispatcher.answer(job, taken_within))
     except Unavailable:  # nobody took the job, but the runner finds rows by itself
         if _give_up(backend, session, row_id):
             raise
@@ -84,14 +98,15 @@ def send(backend: Backend, session: Row, new: NewSend) -> Answer:
         if _give_up(backend, session, row_id):
             raise Unavailable(BUSY) from None
         with suppress(OutcomeUnknown, NoWorker):
-            return _as_message(backend.dispatcher.answer(job, ends - time.monotonic()))
+            return _as_message(session, backend.dispatcher.answer(job, ends - time.monotonic()))
     return _follow(backend, session, row_id, ends)
 
 
-def _preparing_seconds(new: NewSend) -> float:
-    """How long converting and uploading a file may take; its row is still queued meanwhile, as it is while typing."""
-    media = new.payload.get("media")
-    return PREPARING_SECONDS + media["size"] / SLOWEST_BYTES_PER_SECOND if media else 0.0
+def _taken_within(payload: Mapping[str, Any], delay_ms: int) -> float:
+    """The seconds until its sending must have begun: typing, converting and uploading a file come before."""
+    media = payload.get("media")
+    preparing = PREPARING_SECONDS + media["size"] / SLOWEST_BYTES_PER_SECOND if media else 0.0
+    return TAKEN_WITHIN_SECONDS + preparing + delay_ms / 1000
 
 
 def enqueue(backend: Backend, session: Row, new: NewSend) -> Answer:
@@ -101,16 +116,13 @@ def enqueue(backend: Backend, session: Row, new: NewSend) -> Answer:
 
 def enqueue_all(backend: Backend, session: Row, sends: Sequence[NewSend]) -> list[Answer]:
     """Accept all of them or none, in one transaction. Raises QueueFull."""
-    known = _known(backend, session)
-    if known is None:
-        try:
-            answers = _accept_queued(backend, session, sends)
-        except sa.exc.IntegrityError:  # the same key, at the same moment
-            known = _known(backend, session)
-            if known is None:
-                raise
-    if known is not None:
-        return list((known.answer or {})["sends"])
+    try:
+        answers = _accept_queued(backend, session, sends)
+    except sa.exc.IntegrityError:  # the same key, at the same moment
+        known = repeated(backend, session)
+        if known is None:
+            raise
+        return known
     wake(backend, session)
     return answers
 
@@ -119,11 +131,6 @@ def wake(backend: Backend, session: Row) -> None:
     """Tell the session's runner to look. Without Redis it looks by itself each second."""
     with suppress(RedisUnavailable):
         backend.dispatcher.enqueue(session.mode, session.shard, session.id, Action.SEND, request_id=request_id())
-
-
-def _known(backend: Backend, session: Row) -> idempotency.Known | None:
-    with backend.connections.reading() as connection:
-        return idempotency.look_up(connection, session.id)
 
 
 def _accept_queued(backend: Backend, session: Row, sends: Sequence[NewSend]) -> list[Answer]:
@@ -166,7 +173,7 @@ def _accept_direct(backend: Backend, session: Row, new: NewSend) -> tuple[int, b
                 idempotency.remember(connection, session.id, row_id=row_id)
                 return row_id, True
     except sa.exc.IntegrityError:  # the same key, at the same moment
-        known = _known(backend, session)
+        known = idempotency.known(backend.connections, session.id)
         if known is None:
             raise
     assert known.row_id is not None
@@ -182,7 +189,8 @@ def _follow(backend: Backend, session: Row, row_id: int, ends: float, *, may_can
             raise Gone(REMOVED)
         match SendState(row.state):
             case SendState.SENT:
-                return _as_message({"chat": row.chat, "message_id": row.message_id, "timestamp": row.message_timestamp})
+                sent = {"chat": row.chat, "message_id": row.message_id, "timestamp": row.message_timestamp}
+                return _as_message(session, sent)
             case SendState.FAILED:
                 raise from_wire(json.loads(row.error)) if row.error else FlashAPIError()
             case SendState.CANCELLED:
@@ -215,11 +223,13 @@ def _in_doubt(row_id: int) -> Iterator[None]:
         raise OutcomeUnknown(reference=str(row_id)) from error
 
 
-def _as_message(sent: dict[str, Any]) -> Answer:
+def _as_message(session: Row, sent: dict[str, Any]) -> Answer:
+    chat = sent["chat"]
+    author = f"{session.phone}@s.whatsapp.net" if chat.endswith(GROUP) else None
     return {
         "success": True,
         "id": sent["message_id"],
-        "key": message_key(sent["message_id"], sent["chat"], from_me=True),
+        "key": message_key(sent["message_id"], chat, from_me=True, participant=author),
         "messageTimestamp": sent["timestamp"],
         "timestamp": sent["timestamp"],
         "status": "sent",
