@@ -15,7 +15,7 @@ from flashapi.errors import DatabaseUnavailable
 from flashapi.models import now_ms
 from workers import webhook_rows
 from workers.webhook_attempts import Deliverer
-from workers.webhook_rows import Lane
+from workers.webhook_rows import Way
 
 log = structlog.get_logger()
 
@@ -23,7 +23,7 @@ IDLE_SECONDS = 60.0
 UNREACHABLE_SECONDS = 1.0
 """The pause when the database or the lease can't be had."""
 
-Key = tuple[int, Lane]
+Key = tuple[int, Way]
 
 
 @dataclass(eq=False)
@@ -31,7 +31,7 @@ class Line:
     """An endpoint's line, or its slow lane, while this worker holds it."""
 
     endpoint_id: int
-    lane: Lane
+    way: Way
     lease: shards.Lease
     woken: threading.Event = field(default_factory=threading.Event)
     lost: bool = False
@@ -49,22 +49,22 @@ class Lines:
         self._lock = threading.Lock()
         self._stopping = threading.Event()
 
-    def wake(self, endpoint_id: int, lane: Lane = Lane.LINE) -> None:
+    def wake(self, endpoint_id: int, way: Way = Way.LINE) -> None:
         """Have the line look into the table, here or where it is held. Raises redis.RedisError."""
         with self._lock:
             if self._stopping.is_set():
                 return
-            line = self._lines.get((endpoint_id, lane))
+            line = self._lines.get((endpoint_id, way))
             if line is not None:
                 line.woken.set()
                 return
             lease = shards.claim(
-                self._connections.redis, lane, endpoint_id, self._identity, epoch_key=shards.LINES_EPOCH_KEY
+                self._connections.redis, way, endpoint_id, self._identity, epoch_key=shards.LINES_EPOCH_KEY
             )
             if lease is None:
                 return  # another worker's
-            line = self._lines[endpoint_id, lane] = Line(endpoint_id, lane, lease)
-            thread = threading.Thread(target=self._run, args=(line,), name=f"{lane}-{endpoint_id}", daemon=True)
+            line = self._lines[endpoint_id, way] = Line(endpoint_id, way, lease)
+            thread = threading.Thread(target=self._run, args=(line,), name=f"{way}-{endpoint_id}", daemon=True)
             self._threads.add(thread)
             thread.start()
 
@@ -108,13 +108,13 @@ class Lines:
             return True
         try:
             line.woken.clear()
-            head = webhook_rows.head_of(self._connections, line.endpoint_id, line.lane)
+            head = webhook_rows.head_of(self._connections, line.endpoint_id, line.way)
             if head is None:
                 return self._wait(line, IDLE_SECONDS)
             wait = (head.next_at - now_ms()) / 1_000
             if wait <= 0:
                 self._deliverer.deal_with(head)
-            elif line.lane is Lane.SLOW:  # the sweep comes back when it is due
+            elif line.way is Way.SLOW:  # the sweep comes back when it is due
                 return self._wait(line, min(wait, IDLE_SECONDS))
             else:
                 line.woken.wait(wait)
@@ -130,13 +130,13 @@ class Lines:
         with self._lock:
             if line.woken.is_set():
                 return True
-            self._lines.pop((line.endpoint_id, line.lane), None)  # so that the next wake starts a new one
+            self._lines.pop((line.endpoint_id, line.way), None)  # so that the next wake starts a new one
             return False
 
     def _let_go(self, line: Line) -> None:
         with self._lock:
-            if self._lines.get((line.endpoint_id, line.lane)) is line:
-                del self._lines[line.endpoint_id, line.lane]
+            if self._lines.get((line.endpoint_id, line.way)) is line:
+                del self._lines[line.endpoint_id, line.way]
             self._threads.discard(threading.current_thread())
         try:
             line.lease.release()

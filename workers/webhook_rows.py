@@ -20,14 +20,14 @@ from flashapi.webhooks.calls import Attempt
 from flashapi.webhooks.events import WebhookPaused
 
 
-class Lane(StrEnum):
+class Way(StrEnum):
     """The two ways to an endpoint; the name stands where the leases of shards have their mode."""
 
     LINE = "webhook"
     SLOW = "webhook-slow"
 
 
-_STATE = {Lane.LINE: DeliveryState.WAITING, Lane.SLOW: DeliveryState.SLOW}
+_STATE = {Way.LINE: DeliveryState.WAITING, Way.SLOW: DeliveryState.SLOW}
 _OPEN = (endpoints.c.paused_at.is_(None), endpoints.c.removed_at.is_(None))
 _ENDPOINT = [
     endpoints.c[name]
@@ -50,24 +50,24 @@ class Head:
     """The row of the endpoint, as far as a call needs it."""
 
 
-def endpoints_with_work(connections: Connections) -> list[tuple[int, Lane]]:
-    """The endpoints for which something waits, and in which lane; those of the slow lane only when it is due."""
+def endpoints_with_work(connections: Connections) -> list[tuple[int, Way]]:
+    """The endpoints for which something waits, and on which way; those of the slow lane only when it is due."""
     found = []
     with connections.reading() as connection:
-        for lane in Lane:
-            due = [] if lane is Lane.LINE else [deliveries.c.next_at <= now_ms()]
+        for way in Way:
+            due = [] if way is Way.LINE else [deliveries.c.next_at <= now_ms()]
             waiting = sa.exists().where(
-                deliveries.c.state == _STATE[lane], deliveries.c.endpoint_id == endpoints.c.id, *due
+                deliveries.c.state == _STATE[way], deliveries.c.endpoint_id == endpoints.c.id, *due
             )
             ids = connection.scalars(sa.select(endpoints.c.id).where(*_OPEN, waiting))
-            found += [(endpoint_id, lane) for endpoint_id in ids]
+            found += [(endpoint_id, way) for endpoint_id in ids]
     return found
 
 
-def head_of(connections: Connections, endpoint_id: int, lane: Lane) -> Head | None:
+def head_of(connections: Connections, endpoint_id: int, way: Way) -> Head | None:
     """The first of an endpoint's line, or of its slow lane the one that is due first; None when there is nothing."""
-    order = deliveries.c.id if lane is Lane.LINE else deliveries.c.next_at
-    return _first(connections, [deliveries.c.state == _STATE[lane], deliveries.c.endpoint_id == endpoint_id], order)
+    order = deliveries.c.id if way is Way.LINE else deliveries.c.next_at
+    return _first(connections, [deliveries.c.state == _STATE[way], deliveries.c.endpoint_id == endpoint_id], order)
 
 
 def untried_behind(connections: Connections, head: Head) -> Head | None:

@@ -26,7 +26,7 @@ from workers import outbox_retention, retention, webhook_rows
 from workers.waiting import wait_for_installation
 from workers.webhook_attempts import Deliverer, Patience
 from workers.webhook_lines import Lines
-from workers.webhook_rows import Lane
+from workers.webhook_rows import Way
 
 log = structlog.get_logger()
 
@@ -72,7 +72,7 @@ class WebhookWorker:
         for publication in bus.subscribe(self._connections.redis, bus.DELIVERIES_CHANNEL, tick=TICK_SECONDS):
             if self._stopping.is_set():
                 break
-            self._wake([(each, Lane.LINE) for each in _endpoint_ids(publication)] if publication is not None else [])
+            self._wake([(each, Way.LINE) for each in _endpoint_ids(publication)] if publication is not None else [])
             if time.monotonic() - self._swept >= SWEEP_SECONDS:
                 self._sweep()
         finished = self._lines.stop(STOP_SECONDS)
@@ -81,10 +81,10 @@ class WebhookWorker:
             self._connections.close()
         log.info("webhook_worker_stopped", finished=finished)
 
-    def _wake(self, lines: list[tuple[int, Lane]]) -> None:
+    def _wake(self, lines: list[tuple[int, Way]]) -> None:
         try:
-            for endpoint_id, lane in lines:
-                self._lines.wake(endpoint_id, lane)
+            for endpoint_id, way in lines:
+                self._lines.wake(endpoint_id, way)
         except redis.RedisError as error:
             log.warning("lines_not_woken", error=str(error))  # the next sweep does it
 
