@@ -1,11 +1,13 @@
 """One turn of a delivery: call the endpoint, then deliver, try again, move aside, give up, or pause the line (D8).
 
 Order holds while the endpoint is away: the head is tried again and again, the others wait. Only when the endpoint takes
-other deliveries and goes on to refuse the head, which it has for minutes, is that one alone moved to the slow lane.
+other deliveries and goes on to refuse the head, which it has for minutes, is that one alone moved to the slow lane. To
+find that out one is sent ahead, and marked if it gets through. An endpoint that asks for time gets it first, and one
+that doesn't answer at all is asked by a test: it may just have come back, and then the head is next.
 """
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
@@ -22,6 +24,7 @@ from flashapi.outgoing import Fetcher
 from flashapi.settings import Settings
 from flashapi.webhooks import attempts, secrets
 from flashapi.webhooks.calls import Attempt, call, destination_of
+from flashapi.webhooks.events import WebhookTest, unrecorded
 from workers import webhook_rows
 from workers.webhook_rows import Head
 
@@ -45,6 +48,9 @@ class Patience:
     first_slow_pause: float = 300.0
     longest_slow_pause: float = 3_600.0
     slow_for: float = 24 * 3_600.0
+    doubt_for: float = 3_600.0
+    """So long a silent endpoint must answer a test, and one that asks for time isn't called by others, before its head
+    is believed to be at fault."""
     pause_after: float = 24 * 3_600.0
 
     def pause(self, failures: int, attempt: Attempt) -> float:
@@ -71,19 +77,57 @@ class Deliverer:
         self._fetcher = fetcher
         self._embedder = Embedder(connections, Dispatcher(connections.redis), Spool(settings))
         self._patience = patience or Patience(pause_after=settings.webhook_pause_hours * 3_600)
+        self._owed: dict[int, int] = {}
+        """By endpoint, the head that is to be preceded by another delivery at its next turn: its own answer asked for
+        time."""
 
     def deal_with(self, head: Head) -> None:
         """Call the endpoint and write down what comes of it. Raises DatabaseUnavailable."""
+        if head.moved_at is None and self._owed.pop(head.endpoint_id, None) == head.id and self._try_another(head):
+            return
         attempt = self._try(head)
         if attempt is None or attempt.delivered or attempt.gone:
             return
-        if head.moved_at is None and self._has_failed_long(head):
-            if self._answers_others(head):
-                if self._is_refused_again(head):
-                    self._move(head, attempt)
-            elif other := webhook_rows.untried_behind(self._connections, head):
-                self._try(other, probe=True)
+        if head.moved_at is None and self._has_failed_for(head, self._patience.move_after):
+            self._find_out(head, attempt)
         self._pause_if_hopeless(head.endpoint_id)
+
+    def _find_out(self, head: Head, attempt: Attempt) -> None:
+        """Whether the head is at fault or the endpoint; a head that is goes aside."""
+        doubtful = not self._has_failed_for(head, self._patience.doubt_for)
+        if self._answers_others(head):
+            if self._is_refused_again(head):
+                self._move(head, attempt)
+        elif attempt.retry_after_seconds > 0:
+            if not doubtful:
+                self._owed[head.endpoint_id] = head.id
+        elif attempt.status_code is not None or not doubtful or self._fails_beside_a_test(head):
+            self._try_another(head)
+
+    def _fails_beside_a_test(self, head: Head) -> bool:
+        """Whether the endpoint answers a test, and still not the head, which is tried once more if it does."""
+        assert head.event is not None
+        told = WebhookTest(endpoint=head.endpoint_id, probe=True)
+        probe = unrecorded(told, head.event.session_id, head.event.session_name)
+        test = self._call(head, probe)
+        log.info("endpoint_probed", endpoint=head.endpoint_id, status=test.status_code, error=test.error)
+        if test.status_code is None or self._must_wait(head, test):
+            return False
+        again = self._try(replace(head, attempts=head.attempts + 1))
+        return again is not None and not (again.delivered or again.gone) and again.retry_after_seconds == 0
+
+    def _try_another(self, head: Head) -> bool:
+        """Send one that was never tried ahead of the head; whether the head must wait because of its answer."""
+        other = webhook_rows.untried_behind(self._connections, head)
+        attempt = self._try(other, probe=True) if other else None
+        return attempt is not None and self._must_wait(head, attempt)
+
+    def _must_wait(self, head: Head, attempt: Attempt) -> bool:
+        """Whether an answer to another call asked for time; the head then has its turn after that."""
+        if attempt.retry_after_seconds == 0:
+            return False
+        until = now_ms() + round(attempt.retry_after_seconds * 1_000)
+        return webhook_rows.postpone(self._connections, head, until)
 
     def _try(self, head: Head, probe: bool = False) -> Attempt | None:
         """One call, recorded; None if there was nothing to call with, or somebody else has recorded one meanwhile."""
@@ -110,10 +154,11 @@ class Deliverer:
         return call(self._fetcher, destination, self._embedder.embed(event))
 
     def _outcome(self, head: Head, attempt: Attempt, probe: bool) -> dict[str, Any]:
-        """What an attempt makes of its delivery. One that failed as a probe has not failed as the head so far."""
+        """What an attempt makes of its delivery. A probe has not failed as the head so far, or has overtaken it."""
         moment = now_ms()
         if attempt.delivered:
-            return {"state": DeliveryState.DELIVERED, "finished_at": moment}
+            overtaking = {"moved_at": moment} if probe else {}
+            return {**overtaking, "state": DeliveryState.DELIVERED, "finished_at": moment}
         failing = {} if probe else {"failing_since": head.failing_since or attempt.at}
         slow_ends = None if head.moved_at is None else head.moved_at + self._patience.slow_for * 1_000
         if attempt.gone or (slow_ends is not None and moment >= slow_ends):
@@ -122,8 +167,8 @@ class Deliverer:
         failures = head.attempts + 1
         return {**failing, "next_at": moment + round(pause(failures, attempt) * 1_000)}
 
-    def _has_failed_long(self, head: Head) -> bool:
-        return head.failing_since is not None and now_ms() - head.failing_since >= self._patience.move_after * 1_000
+    def _has_failed_for(self, head: Head, seconds: float) -> bool:
+        return head.failing_since is not None and now_ms() - head.failing_since >= seconds * 1_000
 
     def _answers_others(self, head: Head) -> bool:
         """Whether the endpoint has taken another delivery, or a test, while it refused this one."""

@@ -124,6 +124,15 @@ def move(connections: Connections, head: Head, next_at: int) -> None:
         connection.execute(deliveries.update().where(*ours).values(values))
 
 
+def postpone(connections: Connections, head: Head, next_at: int) -> bool:
+    """Let a delivery wait till then; False if it waits longer anyway, or was told meanwhile to go at once."""
+    ours = (deliveries.c.id == head.id, deliveries.c.state == DeliveryState.WAITING)
+    sooner = (deliveries.c.next_at > 0, deliveries.c.next_at < next_at)
+    with connections.transaction() as connection:
+        changed = connection.execute(deliveries.update().where(*ours, *sooner).values(next_at=next_at))
+    return changed.rowcount == 1
+
+
 def answered_since(connections: Connections, endpoint_id: int, moment: int) -> bool:
     """Whether the endpoint has taken anything since then."""
     asked = sa.select(endpoints.c.last_success_at).where(endpoints.c.id == endpoint_id)

@@ -148,7 +148,7 @@ class DeliverySchema(Schema):
     sessionId = fields.String(allow_none=True, metadata={"example": "minha-sessao"})
     state = fields.String(metadata={"enum": [each.value for each in DeliveryState]})
     origin = fields.String(metadata={"enum": [each.value for each in Origin]})
-    moved = fields.Boolean(metadata={"description": "Saiu da fila para a fila lenta: pode chegar fora de ordem"})
+    moved = fields.Boolean(metadata={"description": "Saiu da fila: chega, ou chegou, fora de ordem"})
     attempts = fields.Integer()
     statusCode = fields.Integer(allow_none=True)
     error = fields.String(allow_none=True)

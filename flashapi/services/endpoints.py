@@ -3,7 +3,6 @@
 `owner` is a session's id, or GLOBAL for those that hear every session.
 """
 
-import uuid
 from typing import Any
 
 import redis
@@ -28,7 +27,7 @@ from flashapi.services.backend import Backend
 from flashapi.services.webhooks import REMOVED
 from flashapi.webhooks import attempts, secrets
 from flashapi.webhooks.calls import Attempt, call, destination_of
-from flashapi.webhooks.events import WebhookTest
+from flashapi.webhooks.events import WebhookTest, unrecorded
 
 log = structlog.get_logger()
 
@@ -142,7 +141,7 @@ def try_out(backend: Backend, owner: str, endpoint_id: int) -> Attempt:
     with backend.connections.reading() as connection:
         row = _of(connection, owner, endpoint_id)
         name = connection.scalar(sa.select(sessions.c.name).where(sessions.c.id == owner)) or GLOBAL
-    event = _test_event(endpoint_id, owner, name)
+    event = unrecorded(WebhookTest(endpoint=endpoint_id), owner, name)
     try:
         destination = destination_of(backend.settings.webhook_secret_key, row)
     except secrets.CannotOpen as error:
@@ -162,20 +161,6 @@ def try_out(backend: Backend, owner: str, endpoint_id: int) -> Attempt:
         assert made is not None
         attempts.write(connection, made[0], endpoint_id, attempt, before=0, state=state, finished_at=now_ms())
     return attempt
-
-
-def _test_event(endpoint_id: int, owner: str, name: str) -> bus.Recorded:
-    """An event that stands in no table: position 0."""
-    told = WebhookTest(endpoint=endpoint_id)
-    return bus.Recorded(
-        position=0,
-        id=f"evt_{uuid.uuid4().hex}",
-        session_id=owner,
-        session_name=name,
-        name=told.type.value,
-        time=now_ms(),
-        data=told.data(),
-    )
 
 
 def wake(backend: Backend, endpoint_id: int) -> None:
