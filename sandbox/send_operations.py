@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from sandbox import contents, messages
@@ -136,7 +137,9 @@ class SendOperations:
         view_once = kind in ("image", "video") and flag(params, "viewOnce", False)
         sealed = await self.files.seal(self._pieces(params), INFOS[f"{kind}Message"])
         path = direct_path_of(sealed.enc_sha256)
-        stored = contents.StoredFile(sealed, path, f"https://{self.network.media_host}{path}")
+        declared = optional_count(params, "declaredSize")
+        told = sealed if declared is None else replace(sealed, size=declared)
+        stored = contents.StoredFile(told, path, f"https://{self.network.media_host}{path}")
         return contents.write_file(kind, stored, view_once=view_once, **fields), sealed
 
     def _pieces(self, params: Params) -> Iterator[bytes]:

@@ -108,7 +108,7 @@ class Client:
         proxy: str | None = None,
     ) -> None:
         self._door = door
-        self._proxy = proxy
+        self.proxy = proxy
         self._listener = listener
         self._stopping = False
         self._beginning = threading.Lock()
@@ -224,7 +224,7 @@ class Client:
             func_callback_bytes(self._events.execute),
             func_callback_bytes2(log_whatsmeow),
         )
-        proxy = ProxySettings(self._proxy)._to_c_struct() if self._proxy else None
+        proxy = ProxySettings(self.proxy)._to_c_struct() if self.proxy else None
         error = gocode.Neonize(
             neonize.name.encode(), neonize.uuid, b"", 0, 0, b"WARN", *callbacks, subscribed, len(codes),
             props, len(props), b"", 0, ctypes.byref(proxy) if proxy is not None else None,

@@ -191,7 +191,7 @@ class Sender:
         return self._ready
 
     def _build(self, client: Client, row: rows.Row, to: Any) -> Message:
-        workshop = Workshop(row.session_id, self._connections, client.call, self._files)
+        workshop = Workshop(row.session_id, self._session.mode, self._connections, client, self._files)
         payload = json.loads(row.payload)
         beside = {name: payload.pop(name) for name in CONTEXT if name in payload}
         return add_context(workshop, BUILDERS[row.action](workshop, **payload), to, **beside)

@@ -34,7 +34,7 @@ def answer_with_file(ticket: Ticket, session: LiveSession, tools: Tools) -> None
     """Run an action that fetches a file, unless its caller has gone."""
 
     def fetch(client: Client) -> Any:
-        workshop = Workshop(session.session_id, tools.connections, client.call, tools.files)
+        workshop = Workshop(session.session_id, session.mode, tools.connections, client, tools.files)
         return DOWNLOADS[Action(ticket.action)](workshop, **ticket.keywords)
 
     _answer(ticket, session, fetch)

@@ -10,7 +10,7 @@ import structlog
 from flashapi.bus import Recorded
 from flashapi.connections import Connections
 from flashapi.dispatch import Dispatcher
-from flashapi.errors import FlashAPIError
+from flashapi.errors import FlashAPIError, TooLarge
 from flashapi.events import EventType
 from flashapi.media.facts import file_in
 from flashapi.media.fetching import fetch
@@ -49,12 +49,20 @@ class Embedder:
                 session = connection.execute(sa.select(sessions).where(sessions.c.id == recorded.session_id)).first()
             if session is None or not session.media_base64:
                 return recorded
-            size = int(recorded.data.get("size", 0))
-            content = fetch(self._dispatcher, self._spool, session, recorded.data["id"], size).read_bytes()
+            content = self._content(session, recorded)
         except (FlashAPIError, OSError) as error:
             log.warning("file_not_embedded", session=recorded.session_id, error=str(error))
             return recorded
         return replace(recorded, data=_with_content(recorded.data, content))
+
+    def _content(self, session: Any, recorded: Recorded) -> bytes:
+        """Raises TooLarge also for a file that is larger than its sender says."""
+        declared = int(recorded.data.get("size", 0))
+        message_id = recorded.data["id"]
+        path = fetch(self._dispatcher, self._spool, session, message_id, declared, at_most=EMBEDDED_AT_MOST)
+        if path.stat().st_size > EMBEDDED_AT_MOST:  # it was in the spool already
+            raise TooLarge()
+        return path.read_bytes()
 
 
 def _with_content(data: dict[str, Any], content: bytes) -> dict[str, Any]:

@@ -10,20 +10,38 @@ DOWNLOAD_SECONDS = 30.0
 SLOWEST_BYTES_PER_SECOND = 1_000_000
 
 
+def patience(size: int) -> float:
+    """The seconds that a file of so many bytes may take to come."""
+    return DOWNLOAD_SECONDS + size / SLOWEST_BYTES_PER_SECOND
+
+
 def fetch(
-    dispatcher: Dispatcher, spool: Spool, session: Any, message_id: str, size: int, request_id: str | None = None
+    dispatcher: Dispatcher,
+    spool: Spool,
+    session: Any,
+    message_id: str,
+    size: int,
+    *,
+    request_id: str | None = None,
+    at_most: int | None = None,
 ) -> Path:
-    """The file. `session` is its row. Raises what the worker raises, NoWorker, OutcomeUnknown, Gone."""
+    """The file. `session` is its row; `size` is what its sender says, who may lie: the worker takes no more bytes than
+    any file may have, or `at_most`.
+
+    Raises TooLarge, what the worker raises, NoWorker, OutcomeUnknown, Gone.
+    """
     path = spool.find_received(session.id, message_id)
     if path is not None:
         return path
+    spool.refuse_beyond_limit(size)
     name = dispatcher.ask(
         session.mode,
         session.shard,
         session.id,
         Action.DOWNLOAD_MEDIA,
         request_id=request_id,
-        wait=DOWNLOAD_SECONDS + size / SLOWEST_BYTES_PER_SECOND,
+        wait=patience(size),
         message_id=message_id,
+        at_most=at_most,
     )
     return spool.path(name)

@@ -35,15 +35,21 @@ class Spool:
         self._quota = settings.media_quota_bytes
         self._folder = settings.media_dir
 
-    def draft(self) -> "Draft":
-        """A new file. Raises Unavailable when the quota is used up."""
+    def refuse_beyond_limit(self, size: int) -> None:
+        """Raise TooLarge for a file of so many bytes, if it may not have so many."""
+        if size > self.file_limit:
+            raise _too_large(self.file_limit)
+
+    def draft(self, at_most: int | None = None) -> "Draft":
+        """A new file, of `at_most` so many bytes where that is less than any may have. Raises Unavailable when the
+        quota is used up."""
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         room = self._quota - self._used()
         if room < self.file_limit:
             room += self._evict_received(self.file_limit - room)
         if room <= 0:
             raise Unavailable("O armazenamento de mídia está cheio; tente novamente mais tarde", retry_after=60)
-        return Draft(self._folder, self.file_limit, room)
+        return Draft(self._folder, min(self.file_limit, at_most or self.file_limit), room)
 
     def path(self, name: str) -> Path:
         """The file of that name. Raises Gone."""
@@ -120,7 +126,7 @@ class Draft:
     def __init__(self, folder: Path, limit: int, room: int) -> None:
         self.size = 0
         self.head = b""
-        self._limit, self._room = limit, room
+        self.limit, self._room = limit, room
         self._digest = hashlib.sha256()
         self._part = folder / f"{secrets.token_hex(16)}{PART}"
         self._file = os.fdopen(os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
@@ -133,8 +139,8 @@ class Draft:
     def write(self, data: bytes) -> int:
         """Append. Raises TooLarge beyond the limit of a file, Unavailable beyond what the folder may hold."""
         self.size += len(data)
-        if self.size > self._limit:
-            raise TooLarge(f"O arquivo passa do limite de {self._limit} bytes")
+        if self.size > self.limit:
+            raise _too_large(self.limit)
         if self.size > self._room:
             raise Unavailable("O armazenamento de mídia está cheio; tente novamente mais tarde", retry_after=60)
         if len(self.head) < HEAD_BYTES:
@@ -172,6 +178,10 @@ def name_to_send(session_id: str) -> str:
 def received_name(session_id: str, message_id: str) -> str:
     """The file of a received message."""
     return f"in_{hashlib.sha256(f'{session_id}/{message_id}'.encode()).hexdigest()}"
+
+
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge(f"O arquivo passa do limite de {limit} bytes")
 
 
 def _is_name(name: str) -> bool:

@@ -71,6 +71,7 @@ class PhoneSendSchema(InputSchema):
     mentions = TextList(metadata={"description": "Números ou JIDs"})
     data = Text(metadata={"description": "Arquivos: base64; ou `size`"})
     size = Whole(low=1, high=LARGEST, metadata={"description": "Arquivos: o telefone inventa tantos bytes"})
+    declaredSize = Whole(low=0, high=2**40, metadata={"description": "Arquivos: o tamanho que a mensagem alega"})
     mimetype = Text()
     caption = Text()
     fileName = Text()

@@ -116,7 +116,7 @@ class Received:
 def fetch(backend: Backend, session: Row, message_id: str) -> Received:
     """The file of a message, downloaded from WhatsApp unless it was lately.
 
-    Raises NotFound, Gone when WhatsApp has it no more, WhatsAppError, SessionNotConnected.
+    Raises NotFound, TooLarge, Gone when WhatsApp has it no more, WhatsAppError, SessionNotConnected.
     """
     row = history.find(backend, session, message_id)
     if row is None:
@@ -127,7 +127,7 @@ def fetch(backend: Backend, session: Row, message_id: str) -> Received:
     if backend.spool.find_received(session.id, message_id) is None:
         outbox.require_ready(backend, session, queued=False)
     path = fetching.fetch(
-        backend.dispatcher, backend.spool, session, message_id, file.get("size", 0), request_id()
+        backend.dispatcher, backend.spool, session, message_id, file.get("size", 0), request_id=request_id()
     )
     return Received(path, file["mimetype"], file.get("fileName"), file.get("sha256"))
 

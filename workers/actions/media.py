@@ -20,10 +20,10 @@ from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import (
 from neonize.utils.enum import MediaType
 
 from flashapi.dispatch import Action
-from flashapi.errors import FlashAPIError, Gone, NotFound, SessionNotConnected, WhatsAppError
+from flashapi.errors import FlashAPIError, Gone, SessionNotConnected, WhatsAppError
 from flashapi.media.spool import received_name
 from workers.actions.workshop import Workshop
-from workers.media import films, pictures, sounds
+from workers.media import films, pictures, receiving, sounds
 from workers.refusals import judge
 
 log = structlog.get_logger()
@@ -32,9 +32,6 @@ UPLOAD_TRIES = 2
 WEBP = "image/webp"
 PREVIEWED = ("image/jpeg", "image/png", "image/webp")
 """Documents of these types get a thumbnail."""
-FILES = ("imageMessage", "videoMessage", "ptvMessage", "audioMessage", "documentMessage", "stickerMessage")
-WRAPPERS = ("documentWithCaptionMessage", "viewOnceMessage", "viewOnceMessageV2", "viewOnceMessageV2Extension",
-            "ephemeralMessage")  # fmt: skip
 GONE = ("status code 404", "status code 410", "status code 403")
 """Texts of whatsmeow's download errors for files that WhatsApp keeps no more (errors.go)."""
 
@@ -117,22 +114,32 @@ def send_sticker(workshop: Workshop, *, media: Media) -> Message:
     return Message(stickerMessage=sticker)
 
 
-def download(workshop: Workshop, *, message_id: str) -> str:
-    """Put a message's file into the spool, decrypted; returns its name there.
+def download(workshop: Workshop, *, message_id: str, at_most: int | None = None) -> str:
+    """Put a message's file, of no more than `at_most` bytes, into the spool, decrypted; returns its name there.
 
-    Raises NotFound for a message without a file, Gone when WhatsApp keeps it no more, WhatsAppError.
+    Raises NotFound for a message without a file, TooLarge, Gone when WhatsApp keeps it no more, WhatsAppError.
     """
-    message = _message_with_file(workshop.stored(message_id).message)
-    with workshop.files.slot():
-        try:
-            content = workshop.call("download_any", message)
-        except NeonizeError as error:
-            raise _not_downloaded(str(error)) from None
-        if not content:
-            raise WhatsAppError("O WhatsApp não entregou o arquivo")
-        with workshop.files.spool.draft() as draft:
-            draft.write(content)
-            return draft.keep(received_name(workshop.session_id, message_id))
+    kind, message = receiving.message_with_file(workshop.stored(message_id).message)
+    file = getattr(message, kind)
+    workshop.files.spool.refuse_beyond_limit(file.fileLength)
+    with workshop.files.spool.draft(at_most) as draft:
+        if workshop.client.proxy:
+            with workshop.files.slot():
+                draft.write(_through_proxy(workshop, message))
+        else:
+            receiving.fetch_into(draft, kind, file, workshop.mode)
+        return draft.keep(received_name(workshop.session_id, message_id))
+
+
+def _through_proxy(workshop: Workshop, message: Message) -> bytes:
+    """The file by neonize's own way: whole in memory."""
+    try:
+        content: bytes = workshop.call("download_any", message)
+    except NeonizeError as error:
+        raise _not_downloaded(str(error)) from None
+    if not content:
+        raise WhatsAppError(receiving.NOT_DELIVERED)
+    return content
 
 
 def _upload(workshop: Workshop, content: bytes, kind: MediaType) -> dict[str, Any]:
@@ -165,20 +172,10 @@ def _not_uploaded(text: str) -> FlashAPIError:
 def _not_downloaded(text: str) -> FlashAPIError:
     log.warning("download_failed", error=text)
     if any(known in text for known in GONE):
-        return Gone("O WhatsApp não tem mais este arquivo")
+        return Gone(receiving.NOT_THERE)
     if isinstance(judge(text), SessionNotConnected):
         return SessionNotConnected()
-    return WhatsAppError("O WhatsApp não entregou o arquivo")
-
-
-def _message_with_file(message: Message) -> Message:
-    """The message itself, or the one inside a wrapper: neonize looks no deeper. Raises NotFound."""
-    for name in WRAPPERS:
-        if message.HasField(name):
-            return _message_with_file(getattr(message, name).message)
-    if not any(message.HasField(name) for name in FILES):
-        raise NotFound("Esta mensagem não tem arquivo")
-    return message
+    return WhatsAppError(receiving.NOT_DELIVERED)
 
 
 BUILDERS: dict[str, Callable[..., Message]] = {

@@ -1,6 +1,5 @@
 """What the builders of messages may use: the client's calls, the session's stored messages, the spooled files."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +9,7 @@ from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message
 from flashapi.connections import Connections
 from flashapi.errors import NotFound
 from flashapi.models.messages import NEWEST_FIRST, messages
+from workers.clients import Client
 from workers.media.files import Files
 
 
@@ -30,9 +30,14 @@ class Workshop:
     """Handed to each builder for one send."""
 
     session_id: str
+    mode: str
     connections: Connections
-    call: Callable[..., Any]
+    client: Client
     files: Files
+
+    def call(self, name: str, *arguments: Any, **keywords: Any) -> Any:
+        """Call a method of the client, as `Client.call` does."""
+        return self.client.call(name, *arguments, **keywords)
 
     def stored(self, message_id: str) -> Stored:
         """The newest stored message with this id. Raises NotFound."""
