@@ -4,6 +4,7 @@ import threading
 import time
 import zlib
 from collections.abc import Callable
+from itertools import groupby
 from queue import Empty, SimpleQueue
 
 import structlog
@@ -11,6 +12,7 @@ from google.protobuf.message import DecodeError
 
 from flashapi import bus
 from flashapi.connections import Connections
+from workers import store_history
 from workers.addressing import Asks
 from workers.early_receipts import EarlyReceipts
 from workers.journal import Entry, Journal, Orphan
@@ -114,8 +116,25 @@ class Inbound:
 
     def _store_together(self, entries: list[Entry]) -> None:
         persistently(lambda: introduce_people(self._connections, entries))
+        for is_history, run in groupby(entries, lambda entry: entry.code == store_history.CODE):
+            if is_history:
+                for entry in run:
+                    self._store_history(entry)
+            else:
+                self._store_run(list(run))
+
+    def _store_run(self, entries: list[Entry]) -> None:
         stored = persistently(lambda: self._store_once(entries))
         bus.announce(self._connections.redis, [event for each in stored for event in each.recorded])
+
+    def _store_history(self, entry: Entry) -> None:
+        """In transactions of its own: one may hold ten thousand messages."""
+        try:
+            told = store_history.store(self._connections, entry.session_id, entry.raw)
+        except DecodeError as error:
+            self._put_aside(entry, error)
+        else:
+            bus.announce(self._connections.redis, told)
 
     def _store_once(self, entries: list[Entry]) -> list[Stored]:
         stored = []
@@ -124,10 +143,13 @@ class Inbound:
                 try:
                     stored.append(store_entry(connection, self.early, entry))
                 except (Unreadable, DecodeError) as error:
-                    # Not ours to lose: the bytes go to a file of their own, for a version that understands them.
-                    log.error("event_unreadable", session=entry.session_id, code=entry.code, error=str(error))
-                    self._journal.set_aside(entry)
+                    self._put_aside(entry, error)
         return stored
+
+    def _put_aside(self, entry: Entry, error: Exception) -> None:
+        """Not ours to lose: the bytes go to a file of their own, for a version that understands them."""
+        log.error("event_unreadable", session=entry.session_id, code=entry.code, error=str(error))
+        self._journal.set_aside(entry)
 
 
 def _take(line: "SimpleQueue[Entry | Work | None]") -> tuple[list[Entry], Work | None, bool]:

@@ -13,12 +13,15 @@ from flashapi.errors import SessionNotConnected
 from flashapi.events import Person
 from flashapi.models.base import now_ms
 from flashapi.models.installation import numbers
+from flashapi.parts import parts
 from workers.addressing import Asks, check, to_jid
 from workers.from_whatsapp import LID_SERVER, PHONE_SERVER, jid_text
 from workers.upsert import upsert
 
 AT_ONCE = 500
 """Names in one query: SQLite takes a bounded number of parameters."""
+LEARNT_AT_ONCE = 100
+"""Names in one transaction: SQLite has one writer, and sends wait for it."""
 
 
 def names(connection: sa.Connection, mode: str, jids: Iterable[str]) -> dict[str, Person]:
@@ -73,9 +76,9 @@ def introduce(client: Asks, connections: Connections, mode: str, jids: Iterable[
             other = _ask(client, jid)
             if other is not None:
                 news[jid] = Person(jid=person.jid or other, lid=person.lid or other)
-    if news:
-        with connections.transaction() as connection:
-            learn(connection, mode, news.values())
+    for part in parts(list(news.values()), LEARNT_AT_ONCE):
+        with connections.part() as connection:
+            learn(connection, mode, part)
     return found | news
 
 

@@ -1,138 +1,143 @@
 """A piece of the phone's history into the tables: chats and messages of before the session was linked.
 
-Its messages are no `message_received`: they are told of together, once, and only if any of it is news.
+Its messages are no `message_received`: they are told of together, once, and only if any of it is news. A piece may hold
+ten thousand of them, so it is stored in many transactions, the newest messages in the last one together with the event:
+a replay after a crash finds what is left, and tells it.
 """
 
-import json
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from neonize.proto import Neonize_pb2 as wire
 
+from flashapi import bus
 from flashapi.chat_events import HistorySet
-from flashapi.events import MessageStatus, Person, message_key
-from flashapi.models.base import now_ms
-from flashapi.models.chats import chats
-from flashapi.models.messages import messages
-from workers import chat_rows, contact_rows, people
-from workers.from_whatsapp import content_kind, message_json
-from workers.message_rows import Insertion, insert_message
+from flashapi.connections import Connections
+from flashapi.events import Person
+from flashapi.parts import parts
+from workers import contact_rows, history_chats, history_messages, people
+from workers.clients import CODES
+from workers.history_messages import GROUP, Old
+from workers.session_rows import living
+from workers.waiting import persistently
 
-TOLD_AT_MOST = 100
-"""Messages in the event, the newest; as many as the original kept of each batch."""
-STATUS = {3: MessageStatus.DELIVERED, 4: MessageStatus.READ, 5: MessageStatus.PLAYED}
-"""WebMessageInfo.Status of our own messages; lower ones count as sent."""
-GROUP = "@g.us"
+CODE = CODES[wire.HistorySync]
+ROWS_AT_ONCE = 100
+"""In one transaction: SQLite has one writer, and sends wait for it. Those of the last one are the messages in the
+event, as many as the original kept of each batch."""
+
+T = TypeVar("T")
+Conversations = list[tuple[str, Any]]
+"""Each by the name its chat is stored under."""
 
 
-def store(connection: sa.Connection, session: Any, raw: bytes) -> HistorySet | None:
-    """Store it; the event to tell, None if all of it was here before."""
+class _Deleted(Exception):
+    """The session has been deleted meanwhile."""
+
+
+def store(connections: Connections, session_id: str, raw: bytes) -> list[bus.Recorded]:
+    """Store it; what is to be announced, nothing if all of it was here before. Waits while the database is away.
+
+    The event's `stored` counts what this call has stored: after a crash, the rest. Raises protobuf's DecodeError.
+    """
     history = wire.HistorySync.FromString(raw).Data
-    pairs = [Person(jid=pair.pnJID, lid=pair.lidJID) for pair in history.phoneNumberToLidMappings]
-    people.learn(connection, session.mode, pairs)
-    lids = [conversation.ID for conversation in history.conversations if conversation.ID.endswith("@lid")]
+    try:
+        return _Storing(connections, session_id).store(history)
+    except _Deleted:
+        return []
+
+
+class _Storing:
+    """One piece on its way into the tables."""
+
+    def __init__(self, connections: Connections, session_id: str) -> None:
+        self._connections = connections
+        self._session_id = session_id
+        self._stored = 0
+
+    def store(self, history: Any) -> list[bus.Recorded]:
+        for pairs in parts(history.phoneNumberToLidMappings, ROWS_AT_ONCE):
+            self._in_turn(_learn, pairs)
+        contacts = self._meet({each.ID: each.pushname for each in history.pushnames if each.pushname not in ("", "-")})
+        conversations, news = self._read(_look, history.conversations)
+        # Whole parts from the newest on, so that the last one is as full as it can be.
+        early = len(news) % ROWS_AT_ONCE
+        *before, last = [part for part in (news[:early], *parts(news[early:], ROWS_AT_ONCE)) if part] or [[]]
+        for part in before:
+            self._stored += len(self._in_turn(_insert, part))
+        return self._in_turn(self._finish, last, conversations, contacts)
+
+    def _meet(self, named: dict[str, str]) -> tuple[dict[str, Any], ...]:
+        """Keep what people call themselves. WhatsApp gives each person twice, by the phone JID and by the LID."""
+        known = self._read(lambda connection, session: people.names(connection, session.mode, named))
+        for part in parts(list(named), ROWS_AT_ONCE):
+            self._in_turn(_note, [(known[jid], named[jid]) for jid in part])
+        told = {known[jid].preferred: {"lid": known[jid].lid, "notify": name} for jid, name in named.items()}
+        return tuple({"id": jid, **facts} for jid, facts in told.items())
+
+    def _finish(
+        self,
+        connection: sa.Connection,
+        session: Any,
+        last: Sequence[Old],
+        conversations: Conversations,
+        contacts: tuple[dict[str, Any], ...],
+    ) -> list[bus.Recorded]:
+        told = history_messages.insert(connection, session.id, last)
+        new_chats = history_chats.add(connection, session.id, conversations)
+        stored = self._stored + len(told)
+        if not new_chats and not stored:
+            return []
+        event = HistorySet(chats=tuple(new_chats), contacts=contacts, messages=tuple(told), stored=stored)
+        return [bus.record(connection, session.id, session.name, event)]
+
+    def _in_turn(self, work: Callable[..., T], *arguments: Any) -> T:
+        """One transaction of many."""
+
+        def once() -> T:
+            with self._connections.part() as connection:
+                bus.take_turn(connection, self._session_id)
+                return work(connection, self._living(connection), *arguments)
+
+        return persistently(once)
+
+    def _read(self, work: Callable[..., T], *arguments: Any) -> T:
+        def once() -> T:
+            with self._connections.reading() as connection:
+                return work(connection, self._living(connection), *arguments)
+
+        return persistently(once)
+
+    def _living(self, connection: sa.Connection) -> Any:
+        session = living(connection, self._session_id)
+        if session is None:
+            raise _Deleted
+        return session
+
+
+def _learn(connection: sa.Connection, session: Any, pairs: Sequence[Any]) -> None:
+    people.learn(connection, session.mode, [Person(jid=pair.pnJID, lid=pair.lidJID) for pair in pairs])
+
+
+def _note(connection: sa.Connection, session: Any, named: Sequence[tuple[Person, str]]) -> None:
+    for who, name in named:
+        contact_rows.note(connection, session.id, who, push_name=name)
+
+
+def _look(connection: sa.Connection, session: Any, conversations: Sequence[Any]) -> tuple[Conversations, list[Old]]:
+    """The chats, and which of their messages are news, the oldest first."""
+    lids = [conversation.ID for conversation in conversations if conversation.ID.endswith("@lid")]
     known = people.names(connection, session.mode, lids)
-    new_chats: list[dict[str, Any]] = []
-    told: list[dict[str, Any]] = []
-    stored = 0
-    for conversation in history.conversations:
+    found: Conversations = []
+    for conversation in conversations:
         person = known.get(conversation.ID)
         jid = conversation.pnJID or (person.preferred if person else conversation.ID)
-        if jid.endswith(GROUP) and session.ignore_groups:
-            continue
-        if _add_chat(connection, session, jid, conversation):
-            new_chats.append(_shown(jid, conversation))
-        # WhatsApp sends them newest first; rows are numbered in the order of time.
-        for item in sorted(conversation.messages, key=lambda item: item.message.messageTimestamp):
-            message = _add_message(connection, session, jid, item.message)
-            if message is not None:
-                stored += 1
-                told.append(message)
-    contacts = _meet(connection, session, history.pushnames)
-    if not new_chats and not stored:
-        return None
-    told.sort(key=lambda message: message["messageTimestamp"])
-    return HistorySet(
-        chats=tuple(new_chats), contacts=contacts, messages=tuple(told[-TOLD_AT_MOST:]), stored=stored
-    )
+        if not (jid.endswith(GROUP) and session.ignore_groups):
+            found.append((jid, conversation))
+    old = history_messages.old_messages(connection, session, found)
+    return found, history_messages.news_of(connection, session.id, old)
 
 
-def _meet(connection: sa.Connection, session: Any, pushnames: Any) -> tuple[dict[str, Any], ...]:
-    """Keep what people call themselves. WhatsApp gives each person twice, by the phone JID and by the LID."""
-    named = {each.ID: each.pushname for each in pushnames if each.pushname not in ("", "-")}
-    known = people.names(connection, session.mode, named)
-    for jid, name in named.items():
-        contact_rows.note(connection, session.id, known[jid], push_name=name)
-    told = {known[jid].preferred: {"lid": known[jid].lid, "notify": name} for jid, name in named.items()}
-    return tuple({"id": jid, **facts} for jid, facts in told.items())
-
-
-def _add_chat(connection: sa.Connection, session: Any, jid: str, conversation: Any) -> bool:
-    found = connection.execute(
-        sa.select(chats.c.id).where(chats.c.session_id == session.id, chats.c.jid == jid)
-    ).first()
-    columns = {
-        "archived": conversation.archived,
-        "pinned": conversation.pinned > 0,
-        "muted_until": conversation.muteEndTime or None,
-    }
-    name = conversation.name or conversation.displayName
-    if name:
-        columns["name"] = name[: chat_rows.NAME_LONGEST]
-    if found is not None:
-        connection.execute(chats.update().where(chats.c.id == found.id).values(updated_at=now_ms(), **columns))
-        return False
-    moments = [item.message.messageTimestamp for item in conversation.messages]
-    last = max([conversation.conversationTimestamp, conversation.lastMsgTimestamp, *moments])
-    return chat_rows.add_chat(
-        connection, session.id, jid, unread=conversation.unreadCount, last_message_at=last, **columns
-    )
-
-
-def _shown(jid: str, conversation: Any) -> dict[str, Any]:
-    return {
-        "id": jid,
-        "name": conversation.name or conversation.displayName or None,
-        "unreadCount": conversation.unreadCount,
-        "conversationTimestamp": conversation.conversationTimestamp or conversation.lastMsgTimestamp,
-        "archived": conversation.archived,
-        "pinned": conversation.pinned > 0,
-    }
-
-
-def _add_message(connection: sa.Connection, session: Any, jid: str, item: Any) -> dict[str, Any] | None:
-    kind = content_kind(item.message)
-    if kind is None or not item.key.ID:
-        return None
-    if item.key.fromMe:
-        sender = f"{session.phone}@s.whatsapp.net"
-        ours = (messages.c.session_id == session.id, messages.c.message_id == item.key.ID, messages.c.chat == jid)
-        if connection.execute(sa.select(messages.c.id).where(*ours)).first() is not None:
-            return None  # sent by us, and stored under whichever of our names WhatsApp answered with
-        status = STATUS.get(item.status, MessageStatus.SENT)
-    else:
-        named = item.participant or item.key.participant if jid.endswith(GROUP) else jid
-        sender = people.names(connection, session.mode, [named])[named].preferred if named else jid
-        status = MessageStatus.RECEIVED
-    shown: dict[str, Any] = {
-        "key": message_key(item.key.ID, jid, item.key.fromMe, sender if jid.endswith(GROUP) else None),
-        "messageTimestamp": item.messageTimestamp,
-        "pushName": item.pushName or None,
-        "broadcast": item.broadcast,
-        "message": message_json(item.message),
-    }
-    added = insert_message(
-        connection,
-        session.id,
-        chat=jid,
-        sender=sender,
-        message_id=item.key.ID,
-        from_me=item.key.fromMe,
-        is_group=jid.endswith(GROUP),
-        type=kind,
-        content=json.dumps(shown, ensure_ascii=False),
-        raw=item.message.SerializeToString(),
-        status=status.value,
-        timestamp=item.messageTimestamp,
-    )
-    return shown if added is not Insertion.KNOWN else None
+def _insert(connection: sa.Connection, session: Any, part: Sequence[Old]) -> list[dict[str, Any]]:
+    return history_messages.insert(connection, session.id, part)

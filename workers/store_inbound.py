@@ -10,7 +10,7 @@ from neonize.proto import Neonize_pb2 as wire
 from flashapi import bus
 from flashapi.events import Event, MessageStatus, MessageUpdate, Person, PresenceUpdate
 from flashapi.models.base import now_ms
-from flashapi.models.sessions import Wanted, sessions
+from flashapi.models.sessions import sessions
 from workers import (
     chat_rows,
     from_whatsapp,
@@ -18,20 +18,13 @@ from workers import (
     people,
     store_calls,
     store_groups,
-    store_history,
     store_messages,
 )
 from workers.clients import CODES
 from workers.early_receipts import EarlyReceipts
 from workers.journal import Entry
 from workers.message_rows import advance_status
-
-_SESSION = [
-    sessions.c[name]
-    for name in (
-        "id", "name", "mode", "phone", "lid", "last_event_at", "ignore_groups", "auto_reply", "auto_reply_text",
-    )
-]  # fmt: skip
+from workers.session_rows import living
 
 
 class Unreadable(ValueError):
@@ -46,9 +39,9 @@ class Stored:
 
 
 def store_entry(connection: sa.Connection, early: EarlyReceipts, entry: Entry) -> Stored:
-    """Store a journalled event. Raises Unreadable, or protobuf's DecodeError."""
+    """Store a journalled event, but a piece of history, which `store_history` does. Raises Unreadable, DecodeError."""
     bus.take_turn(connection, entry.session_id)
-    session = _living(connection, entry.session_id)
+    session = living(connection, entry.session_id)
     if session is None:
         return Stored()  # deleted meanwhile
     if entry.code == CODES[wire.Message]:
@@ -59,8 +52,6 @@ def store_entry(connection: sa.Connection, early: EarlyReceipts, entry: Entry) -
         return Stored(store_groups.store(connection, session, entry))
     if entry.code in store_calls.STATUS:
         return _store_call(connection, session, entry)
-    if entry.code == CODES[wire.HistorySync]:
-        return Stored(_told(connection, session, store_history.store(connection, session, entry.raw)))
     if entry.code == CODES[wire.UndecryptableMessage]:
         unread = from_whatsapp.undecryptable(entry.raw)
         return Stored(store_messages.store_undecryptable(connection, session, unread) if unread else [])
@@ -71,7 +62,7 @@ def record_presence(
     connection: sa.Connection, session_id: str, updates: Sequence[PresenceUpdate]
 ) -> list[bus.Recorded]:
     """Presence leaves no other trace than its event. WhatsApp gives one name of a person, as a rule the LID."""
-    session = _living(connection, session_id)
+    session = living(connection, session_id)
     if session is None:
         return []
     known = people.names(connection, session.mode, [update.person.preferred for update in updates])
@@ -86,12 +77,6 @@ def _by_both_names(update: PresenceUpdate, known: Person) -> PresenceUpdate:
     who = Person(jid=told.jid or known.jid, lid=told.lid or known.lid)
     own_chat = update.chat in (told.jid, told.lid)
     return replace(update, person=who, chat=who.preferred if own_chat else update.chat)
-
-
-def _living(connection: sa.Connection, session_id: str) -> Any:
-    return connection.execute(
-        sa.select(*_SESSION).where(sessions.c.id == session_id, sessions.c.wanted != Wanted.DELETED)
-    ).one_or_none()
 
 
 def _store_messages(connection: sa.Connection, session: Any, entry: Entry) -> Stored:
