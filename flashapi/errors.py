@@ -5,7 +5,7 @@ FlashAPIError
 ├── Unauthorized 401
 ├── Forbidden 403: WhatsApp does not let this account do it
 ├── NotFound 404 ─ SessionNotFound
-├── Conflict 409
+├── Conflict 409 ─ DeviceMissing
 ├── Gone 410
 ├── TooLarge 413
 ├── TooManyRequests 429 ─ QueueFull, PacingLimit, SendingRestricted
@@ -94,6 +94,16 @@ class Conflict(FlashAPIError):
     """It exists already, or is in a state that forbids this."""
 
     status, code, default = 409, "conflict", "Conflito"
+
+
+class DeviceMissing(Conflict):
+    """The session is paired, but its device's keys are not on the machine that serves it."""
+
+    code = "device_missing"
+    default = (
+        "As chaves do aparelho desta sessão não estão no servidor (DATA_DIR/devices); "
+        "restaure-as, ou desconecte a sessão para vincular de novo"
+    )
 
 
 class Gone(FlashAPIError):

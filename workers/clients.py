@@ -255,6 +255,10 @@ class DeviceStores:
         """The session's file."""
         return self._folder / f"{session_id}.db"
 
+    def has(self, session_id: str) -> bool:
+        """Whether the session's file is there."""
+        return self.path(session_id).exists()
+
     def prepare(self, session_id: str) -> Path:
         """The session's file, made from an empty store if it isn't there: creating the tables takes long enough to
         keep the door closed past its limit, and two at once fail."""

@@ -112,15 +112,13 @@ class LiveSession:
             self.report.disconnected(State.CONNECTING, ending.reason, tell=self._failures == 1)
             self._control.put(lambda: self._try_later(login))
             return
-        columns = dict(NO_CODES)
+        columns: dict[str, Any] = {}
         if ending.unlinked:
             self.paired = columns["paired"] = False
         if ending.banned_seconds:
             code, lasts = f"temporary_ban_{ending.banned_as}", ending.banned_seconds * 1_000
             persistently(lambda: outbox_restrictions.restrict(self._tools.connections, self.session_id, code, lasts))
-        self._ended_generation = login.generation
-        self.report.settled(login.generation, Wanted.STOPPED)
-        self.report.disconnected(State.DISCONNECTED, ending.reason, **columns)
+        self._end(login.generation, ending.reason, **columns)
         self._control.put(lambda: self._put_away(login, forget=ending.unlinked))
 
     def has_settled(self, login: Login) -> None:
@@ -168,6 +166,11 @@ class LiveSession:
         tools, generation = self._tools, self.row.generation
         self._retry = None
         self._tried_generation = generation
+        if self.paired and not tools.stores.has(self.session_id):
+            # An empty store in its place would be a device that nobody has linked: the pairing lost without a word.
+            log.error("device_missing", session=self.session_id, file=str(tools.stores.path(self.session_id)))
+            self._end(generation, Reason.DEVICE_MISSING)
+            return
         if not self._may_use_proxy():
             return
         login = Login(self.session_id, generation, tools.inbound, News(self))
@@ -184,6 +187,13 @@ class LiveSession:
             too_long.start()
         log.info("session_starting", session=self.session_id, paired=self.paired)
         login.client.start()
+
+    def _end(self, generation: int, reason: Reason, **columns: Any) -> None:
+        """Write an ending down after which only a new wish starts the session again."""
+        self._ended_generation = generation
+        # In this order: a look in between must not take the ending for a wish to stop, and write that as the reason.
+        self.report.disconnected(State.DISCONNECTED, reason, **NO_CODES, **columns)
+        self.report.settled(generation, Wanted.STOPPED)
 
     def _may_use_proxy(self) -> bool:
         """Whether the session's proxy, if it has one, still is where our requests may go; if not, tries later."""
@@ -236,10 +246,13 @@ class LiveSession:
             retry.cancel()
 
     def _unlink(self, row: Any) -> None:
-        """Log the device out at WhatsApp, which needs a connection, then forget it."""
+        """Log the device out at WhatsApp, which needs a connection and its keys, then forget it."""
         now = time.monotonic()
         self._logout_since = self._logout_since or now
-        if self.paired and not self._log_out():
+        has_keys = self._login is not None or self._tools.stores.has(self.session_id)
+        if self.paired and not has_keys:
+            log.error("logout_without_device", session=self.session_id)
+        elif self.paired and not self._log_out():
             if now - self._logout_since < LOGOUT_TRIES_FOR_SECONDS:
                 return  # the next look tries again
             log.warning("logout_given_up", session=self.session_id)

@@ -74,7 +74,7 @@ class News:
 
     def qr(self, login: Login, text: str) -> None:
         """A code to show. Where a number was given, the pairing code is asked for before the first one is shown."""
-        if self._session.paired:  # its keys are gone (a device folder that was not restored, say)
+        if self._session.paired:  # whatsmeow has removed its keys after a logout that we didn't live to write down
             login.end(Ending(Reason.LOGGED_OUT, unlinked=True))
             return
         login.phase = Phase.SHOWING_QR

@@ -46,6 +46,7 @@ class ConnectSession(MethodView):
     @session_key
     @blp.response(200, ConnectAnswer)
     @blp.failure(404, "O QR Code não ficou pronto em 15 s")
+    @blp.failure(409, "As chaves do aparelho vinculado não estão no servidor")
     def put(self) -> dict[str, Any]:
         """Conectar a sessão e obter o QR Code (e o código de pareamento, se ela tem número)."""
         return lifecycle.connect(backend(), current_session())

@@ -48,6 +48,8 @@ class Reason(StrEnum):
     PAIR_FAILED = "pair_failed"
     CONNECT_FAILED = "connect_failed"
     WORKER_LOST = "worker_lost"
+    DEVICE_MISSING = "device_missing"
+    """It is paired, but its device's keys are not on this machine."""
 
 
 sessions = sa.Table(

@@ -5,6 +5,7 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields, post_load, pre_load
 
+from flashapi.models.sessions import Reason
 from flashapi.schemas.envelope import envelope
 from flashapi.schemas.fields import Flag, Sentence, Text, TextList
 from flashapi.schemas.inputs import InputSchema
@@ -149,7 +150,12 @@ class StatusSchema(Schema):
     connectionAttempts = fields.Integer()
     lastEventAt = fields.String(allow_none=True, metadata={"example": "2026-11-25T00:53:10.120Z"})
     disconnectReason = fields.String(
-        allow_none=True, metadata={"description": "Motivo da última desconexão", "example": "connection_lost"}
+        allow_none=True,
+        metadata={
+            "description": "Motivo da última desconexão",
+            "enum": [each.value for each in Reason],
+            "example": "connection_lost",
+        },
     )
     sandbox = fields.Boolean()
     paired = fields.Boolean(metadata={"description": "Se há um aparelho vinculado"})

@@ -6,9 +6,9 @@ Each wish is a column of the session's row, written before the shard's owner is 
 from typing import Any
 
 from flashapi.cleaning import bury
-from flashapi.errors import NotFound, NoWorker, SessionMustBeConnected, SessionNotFound, Unavailable
+from flashapi.errors import DeviceMissing, NotFound, NoWorker, SessionMustBeConnected, SessionNotFound, Unavailable
 from flashapi.models.base import now_ms
-from flashapi.models.sessions import State, Wanted
+from flashapi.models.sessions import Reason, State, Wanted
 from flashapi.models.sessions import sessions as table
 from flashapi.removal import remove_rows
 from flashapi.services import pairing, sessions
@@ -29,7 +29,11 @@ def connect(backend: Backend, row: Row) -> dict[str, Any]:
         return {"message": "Qrcode recuperado com sucesso", **pairing.shown_codes(row, seen)}
     if row.wanted != Wanted.RUNNING or seen.state is State.DISCONNECTED:
         _wish(backend, row, Wanted.RUNNING)
-    row, seen = _existing(pairing.wait_until(backend, row.id, pairing.is_settled))
+    row, seen = _existing(
+        pairing.wait_until(backend, row.id, lambda now, seen: pairing.is_settled(now, seen) or _lacks_device(now))
+    )
+    if _lacks_device(row):
+        raise DeviceMissing()
     codes = pairing.shown_codes(row, seen)
     if seen.state is State.CONNECTED:
         return {"message": "Sessão já conectada"}
@@ -98,6 +102,11 @@ def _wish(backend: Backend, row: Row, wanted: Wanted) -> None:
     if not changed.rowcount:
         raise SessionNotFound()
     sessions.nudge(backend, row.mode, row.shard, row.id)
+
+
+def _lacks_device(row: Row) -> bool:
+    """Its start has ended for want of its keys. While it is still wanted to run, the reason is an earlier start's."""
+    return bool(row.reason == Reason.DEVICE_MISSING and row.wanted == Wanted.STOPPED)
 
 
 def _existing(found: tuple[Row, Seen] | None) -> tuple[Row, Seen]:
