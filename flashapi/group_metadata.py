@@ -44,6 +44,12 @@ def as_participant(person: Columns) -> dict[str, Any]:
     }
 
 
+def is_admin(group: Columns, *, jid: str | None, lid: str | None) -> bool:
+    """Whether whoever has one of these names is an admin of the group."""
+    named = (one for one in group["participants"] if (jid and one["jid"] == jid) or (lid and one["lid"] == lid))
+    return any(one["admin"] is not None for one in named)
+
+
 def as_listed(group: Columns) -> dict[str, Any]:
     """The row as the original's list shows it; `restrict` is `restrito_mensagens` there, `announce` `apenas_admins`."""
     return {

@@ -8,7 +8,9 @@ from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message, ProtocolMessage
 
 from flashapi.chat_events import MessageEdited, MessageRevoked
 from flashapi.events import MessageStatus, Person
+from flashapi.group_metadata import is_admin
 from flashapi.models.base import now_ms
+from flashapi.models.groups import groups
 from flashapi.models.messages import NEWEST_FIRST, messages
 from workers.from_whatsapp import content_kind, message_json, text_of
 
@@ -54,13 +56,31 @@ def apply(
         "participant": row.sender if row.is_group else None,
         "status": MessageStatus(row.status),
     }
-    # WhatsApp lets nobody but a group's admins delete what others wrote there.
-    if protocol.type == ProtocolMessage.Type.REVOKE and (by_its_sender or row.is_group):
+    if protocol.type == ProtocolMessage.Type.REVOKE and (
+        by_its_sender or (row.is_group and (from_me or _rules(connection, session_id, chat, sender)))
+    ):
         connection.execute(messages.update().where(messages.c.id == row.id).values(revoked_at=now_ms()))
         return MessageRevoked(by=sender, **named)
     if protocol.type == ProtocolMessage.Type.MESSAGE_EDIT and by_its_sender:
         return _edit(connection, row, protocol.editedMessage, timestamp, named)
     return None
+
+
+def _rules(connection: sa.Connection, session_id: str, group: str, who: Person) -> bool:
+    """Whether somebody may take back what others wrote in a group, as its admins may.
+
+    WhatsApp's servers can't see what is inside a message, so it is for each recipient to check. Of a group that isn't
+    stored nobody is known to be an admin: a message that goes on being shown does less harm than one that anybody can
+    have made disappear.
+    """
+    group_row = (
+        connection.execute(
+            sa.select(groups.c.participants).where(groups.c.session_id == session_id, groups.c.jid == group)
+        )
+        .mappings()
+        .first()
+    )
+    return group_row is not None and is_admin(group_row, jid=who.jid, lid=who.lid)
 
 
 def _edit(

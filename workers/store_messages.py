@@ -10,7 +10,7 @@ from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message
 
 from flashapi import bus
 from flashapi.chat_events import MessageUndecryptable
-from flashapi.events import ContactsUpdate, Event, MessageReceived, MessageStatus, message_key
+from flashapi.events import ContactsUpdate, Event, MessageReceived, MessageStatus, Person, message_key
 from workers import amendments, auto_reply, chat_rows, contact_rows, people, poll_votes
 from workers.message_rows import UNDECRYPTABLE, Insertion, insert_message
 
@@ -106,7 +106,7 @@ def _follow(
         connection,
         session.id,
         chat=event.chat,
-        sender=event.sender,
+        sender=_named_in_full(connection, session, event.sender, message),
         from_me=event.from_me,
         timestamp=event.timestamp,
         message=message,
@@ -115,6 +115,13 @@ def _follow(
         yield amended
     yield from _meet_sender(connection, session, event)
     auto_reply.answer(connection, session, event)
+
+
+def _named_in_full(connection: sa.Connection, session: Any, sender: Person, message: Message) -> Person:
+    """Whoever changes a message by both names: it was stored under one of them."""
+    if not message.HasField("protocolMessage") or (sender.jid and sender.lid):
+        return sender
+    return people.names(connection, session.mode, [sender.preferred]).get(sender.preferred, sender)
 
 
 def _meet_sender(connection: sa.Connection, session: Any, message: MessageReceived) -> Iterator[Event]:

@@ -8,7 +8,7 @@ import flask_smorest
 from marshmallow import Schema
 
 from flashapi.api.auth import KEY_OF_ROUTE
-from flashapi.api.bodies import FORMS, BodyParser
+from flashapi.api.bodies import FORMS, QUERY_OR_BODY, BodyParser
 from flashapi.api.idempotent import PARAMETER as IDEMPOTENCY_KEY
 from flashapi.api.idempotent import idempotent
 from flashapi.api.uploads import MULTIPART
@@ -57,6 +57,17 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
     def arguments(self, schema: type[Schema], *, location: str = "json", **options: Any) -> Callable[[View], View]:
         """Load the request with this schema and hand it to the view."""
         decorate: Callable[[View], View] = super().arguments(schema, location=location, **options)
+        return decorate
+
+    def query_or_body(self, schema: type[Schema]) -> Callable[[View], View]:
+        """Load the query with this schema, or a body: not every client can give a DELETE one, and OpenAPI has none."""
+        load = self.arguments(schema, location=QUERY_OR_BODY)
+
+        def decorate(view: View) -> View:
+            loading: Any = load(view)
+            loading._apidoc["arguments"]["parameters"][-1]["in"] = "query"
+            return loading  # type: ignore[no-any-return]
+
         return decorate
 
     def response(self, status: int, schema: type[Schema] | dict[str, Any], **options: Any) -> Callable[[View], View]:

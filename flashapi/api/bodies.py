@@ -14,6 +14,7 @@ from flashapi.errors import InvalidInput, TooLarge
 from flashapi.schemas.fields import Sentence
 from flashapi.schemas.media import FileField
 
+QUERY_OR_BODY = "query_or_body"
 FORMS = ("application/x-www-form-urlencoded", MULTIPART)
 ENTRIES_MOST = 600
 """How many values one field of a form may have: every person a schema takes, and some for it to refuse."""
@@ -28,6 +29,7 @@ Entry = tuple[list[str], str]
 class BodyParser(FlaskParser):
     """Validates bodies and query strings; one refusal becomes a 400, the contract's own first."""
 
+    __location_map__ = {**FlaskParser.__location_map__, QUERY_OR_BODY: "load_query_or_body"}
     DEFAULT_VALIDATION_STATUS = 400
     DEFAULT_UNKNOWN_BY_LOCATION = {**FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION, "json": EXCLUDE}
 
@@ -42,6 +44,10 @@ class BodyParser(FlaskParser):
         if req.mimetype in FORMS:
             return _form(req, schema)
         return {}
+
+    def load_query_or_body(self, req: Request, schema: Schema) -> Any:
+        """What the path's query says, or a body, which wins."""
+        return {**req.args.to_dict(), **self.load_json(req, schema)}
 
     def handle_error(self, error: ValidationError, req: Request, schema: Schema, **_: Any) -> NoReturn:
         refusals: dict[str, Any] = next(iter(error.messages_dict.values()))

@@ -46,7 +46,10 @@ def _as_request() -> idempotency.Request | None:
 
 
 def _hash_of_body() -> str:
-    """Of what the body says, however it is written down; files by the hashes they were given while they arrived."""
+    """Of what the body says, however it is written down; files by the hashes they were given while they arrived.
+
+    A query says the same where a route takes either.
+    """
     if request.form or request.files:
         said = _canonical([sorted(request.form.items(multi=True)), sorted(_files())])
     else:
@@ -55,6 +58,8 @@ def _hash_of_body() -> str:
             said = _canonical(json.loads(raw))
         except (ValueError, RecursionError):  # a route that takes no body has not looked at it
             said = raw
+    if request.args:
+        said += _canonical(sorted(request.args.items(multi=True)))
     return hashlib.sha256(said).hexdigest()
 
 

@@ -16,6 +16,7 @@ from flashapi.schemas.kinds import (
     ReactionSchema,
 )
 from flashapi.schemas.messages import RevokedAnswer, SentAnswer
+from flashapi.schemas.sends import TimedSchema
 from flashapi.services import messages
 
 blp = Blueprint("kinds", "/api/chat", "Localização, enquete, contato, reação; editar, apagar, encaminhar")
@@ -81,13 +82,18 @@ class Edit(MethodView):
 @blp.route("/delete/<message_id>")
 class Delete(MethodView):
     @session_key
+    @blp.query_or_body(TimedSchema)
     @blp.sends(RevokedAnswer)
-    def delete(self, message_id: str) -> dict[str, Any]:
-        """Apagar uma mensagem para todos. Se ela não existe, `success` é false."""
-        revoked = messages.revoke(backend(), current_session(), message_id)
+    def delete(self, sending: dict[str, Any], message_id: str) -> dict[str, Any]:
+        """Apagar uma mensagem para todos. Se ela não existe ou não pode ser apagada, `success` é false."""
+        try:
+            revoked = messages.revoke(backend(), current_session(), message_id, **sending)
+        except messages.NotRevocable as refusal:
+            return {"success": False, "message": "Erro ao deletar mensagem", "reason": str(refusal), "data": []}
         if revoked is None:
             return {"success": False, "message": "Mensagem não encontrada", "data": []}
-        return {"success": True, "message": "Mensagem deletada", "data": revoked}
+        text = said(sending, "Mensagem deletada", "Exclusão adicionada à fila")
+        return {"success": True, "message": text, "data": revoked}
 
 
 @blp.route("/forward")

@@ -51,13 +51,14 @@ class SentSchema(Schema):
 SentAnswer = envelope("MessageSent", SentSchema)
 RevokedAnswer = Schema.from_dict(
     {
-        "success": fields.Boolean(metadata={"description": "false se a mensagem não existe"}),
+        "success": fields.Boolean(metadata={"description": "false se a mensagem não existe ou não pode ser apagada"}),
         "message": fields.String(metadata={"example": "Mensagem deletada"}),
-        "data": fields.Raw(metadata={"description": "Como nos envios; lista vazia se a mensagem não existe"}),
+        "reason": fields.String(metadata={"description": "Por que não pode ser apagada"}),
+        "data": fields.Raw(metadata={"description": "Como nos envios; lista vazia se nada foi apagado"}),
     },
     name="MessageRevokedAnswer",
 )
-"""The contract answers 200 also for a message it doesn't know."""
+"""The contract answers 200 also for a message it doesn't know or can't delete."""
 
 
 class SucceededSchema(Schema):

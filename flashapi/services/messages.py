@@ -2,13 +2,19 @@
 
 from typing import Any
 
+import sqlalchemy as sa
+
 from flashapi.errors import InvalidInput, NotFound
+from flashapi.group_metadata import is_admin
 from flashapi.link_preview import preview_of
+from flashapi.models.groups import groups
 from flashapi.services import history, outbox, sends
 from flashapi.services.backend import Backend
 from flashapi.services.sessions import Row
 
 NOT_OURS = "messageId: só mensagens enviadas por esta sessão podem ser editadas"
+NOT_SENT_BY_US = "Só quem enviou a mensagem pode apagá-la para todos"
+NOT_ADMIN = "Só administradores do grupo podem apagar para todos as mensagens de outras pessoas"
 TEXTS = ("conversation", "extendedTextMessage", "imageMessage", "videoMessage", "documentMessage")
 """Kinds whose text or caption can be edited."""
 
@@ -76,14 +82,22 @@ def edit(backend: Backend, session: Row, *, message_id: str, text: str, **sendin
     return sends.submit(backend, session, "send_edit", content, to=found.chat, **sending)
 
 
+class NotRevocable(Exception):
+    """No phone would delete the message at this session's word; the text says why, for the user."""
+
+
 @sends.once
-def revoke(backend: Backend, session: Row, message_id: str) -> dict[str, Any] | None:
-    """Delete a message for everybody; None if there is no such message."""
+def revoke(backend: Backend, session: Row, message_id: str, **sending: Any) -> dict[str, Any] | None:
+    """Delete a message for everybody; None if there is no such message. Raises NotRevocable."""
     found = history.find(backend, session, message_id)
     if found is None:
         return None
+    if not found.from_me and not found.is_group:
+        raise NotRevocable(NOT_SENT_BY_US)
+    if not found.from_me and not _is_admin(backend, session, found.chat):
+        raise NotRevocable(NOT_ADMIN)
     key = history.key_of(found)
-    return sends.submit(backend, session, "send_revoke", {"key": key}, to=found.chat, delay=0, use_queue=False)
+    return sends.submit(backend, session, "send_revoke", {"key": key}, to=found.chat, **sending)
 
 
 @sends.once
@@ -91,6 +105,19 @@ def forward(backend: Backend, session: Row, *, message_id: str, **sending: Any) 
     """Send a message on, marked as forwarded."""
     _existing(backend, session, message_id)
     return sends.submit(backend, session, "forward", {"message_id": message_id}, **sending)
+
+
+def _is_admin(backend: Backend, session: Row, group: str) -> bool:
+    """Whether the session's account is an admin of the group, as far as is stored."""
+    with backend.connections.reading() as connection:
+        stored = (
+            connection.execute(
+                sa.select(groups.c.participants).where(groups.c.session_id == session.id, groups.c.jid == group)
+            )
+            .mappings()
+            .first()
+        )
+    return stored is not None and is_admin(stored, jid=f"{session.phone}@s.whatsapp.net", lid=session.lid)
 
 
 def _existing(backend: Backend, session: Row, message_id: str) -> Row:

@@ -24,6 +24,7 @@ from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import (
 from flashapi import bus
 from flashapi.connections import Connections
 from flashapi.models.chats import chats, poll_votes
+from flashapi.models.groups import groups
 from flashapi.models.messages import messages
 from flashapi.models.sessions import sessions
 from flashapi.settings import Settings
@@ -114,6 +115,27 @@ def test_a_revocation_is_told_once_and_ends_edits(line: Line) -> None:
     (update,) = line.told("message_update")
     assert (update["revoked"], update["by"], update["byLid"]) == (True, BOB_CHAT, "2002@lid")
     assert line.row("A").revoked_at is not None
+
+
+@pytest.mark.parametrize(
+    ("admin", "revoked"), [("admin", True), ("superadmin", True), (None, False), ("unknown group", False)]
+)
+def test_only_an_admin_takes_back_what_others_wrote_in_a_group(line: Line, admin: str | None, revoked: bool) -> None:
+    if admin != "unknown group":
+        columns = {"session_id": line.session_id, "jid": f"{GROUP.User}@g.us", "subject": "x"}
+        people = [{"jid": None, "lid": "3003@lid", "admin": admin}, {"jid": BOB_CHAT, "lid": None, "admin": None}]
+        with line.connections.transaction() as connection:
+            connection.execute(groups.insert(), {**columns, "participants": people, "created_at": 1, "updated_at": 1})
+    line.take(received("A", Message(conversation="de bob"), group=True))
+    line.take(received("B", protocol("REVOKE", "A"), group=True, sender=CAROL_LID, alt=None))
+    assert [update["byLid"] for update in line.told("message_update")] == (["3003@lid"] if revoked else [])
+    assert (line.row("A").revoked_at is not None) is revoked
+
+
+def test_a_member_of_a_group_takes_back_what_he_wrote(line: Line) -> None:
+    line.take(received("A", Message(conversation="ops"), group=True))
+    line.take(received("B", protocol("REVOKE", "A"), group=True, alt=None))
+    assert [update["id"] for update in line.told("message_update")] == ["A"]
 
 
 def test_what_was_unreadable_is_recovered(line: Line) -> None:
