@@ -31,7 +31,7 @@ _STATE = {Way.LINE: DeliveryState.WAITING, Way.SLOW: DeliveryState.SLOW}
 _OPEN = (endpoints.c.paused_at.is_(None), endpoints.c.removed_at.is_(None))
 _ENDPOINT = [
     endpoints.c[name]
-    for name in ("url", "headers", "secret", "previous_secret", "previous_until", "last_success_at", "enabled")
+    for name in ("url", "headers", "secret", "previous_secrets", "last_success_at", "enabled")
 ]
 
 

@@ -75,8 +75,7 @@ endpoints = sa.Table(
     sa.Column("paused_at", Millis),  # paused: its deliveries wait
     sa.Column("pause_reason", sa.String(12)),
     sa.Column("secret", sa.Text),  # sealed; see flashapi.webhooks.secrets
-    sa.Column("previous_secret", sa.Text),
-    sa.Column("previous_until", Millis),
+    sa.Column("previous_secrets", sa.JSON),  # [{secret, until}], the oldest first; sealed too
     sa.Column("failing_since", Millis),  # null after a success
     sa.Column("last_success_at", Millis),
     sa.Column("removed_at", Millis),  # its deliveries go in batches, then the row

@@ -104,13 +104,12 @@ def remove(backend: Backend, owner: str, endpoint_id: int) -> None:
 
 
 def rotate_secret(backend: Backend, owner: str, endpoint_id: int) -> tuple[Row, str]:
-    """A new secret; the one it replaces signs beside it for a day. Raises NotFound."""
+    """A new secret; each one it follows signs beside it until a day after its own replacement. Raises NotFound."""
     secret = secrets.new_secret()
     with backend.connections.transaction(durable=True) as connection:
-        row = _of(connection, owner, endpoint_id)
-        until = now_ms() + secrets.OVERLAP_MS if row.secret else None
-        sealed = _sealed(backend, secret)
-        _change(connection, endpoint_id, secret=sealed, previous_secret=row.secret, previous_until=until)
+        row = _of(connection, owner, endpoint_id, alone=True)
+        previous = secrets.with_replaced(row.previous_secrets, row.secret) if row.secret else []
+        _change(connection, endpoint_id, secret=_sealed(backend, secret), previous_secrets=previous)
         return _of(connection, owner, endpoint_id), secret
 
 
@@ -171,9 +170,11 @@ def wake(backend: Backend, endpoint_id: int) -> None:
         log.warning("line_not_woken", endpoint=endpoint_id, error=str(error))
 
 
-def _of(connection: sa.Connection, owner: str, endpoint_id: int) -> Row:
+def _of(connection: sa.Connection, owner: str, endpoint_id: int, *, alone: bool = False) -> Row:
+    """The endpoint; `alone`, nobody else changes it before the commit. Raises NotFound."""
     ours = (endpoints.c.id == endpoint_id, endpoints.c.session_id == owner, endpoints.c.removed_at.is_(None))
-    row = connection.execute(sa.select(endpoints).where(*ours)).first()
+    asked = sa.select(endpoints).where(*ours)
+    row = connection.execute(asked.with_for_update() if alone else asked).first()
     if row is None:
         raise NotFound(UNKNOWN)
     return row

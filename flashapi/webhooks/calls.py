@@ -70,7 +70,7 @@ class Attempt:
 
 def destination_of(server_key: str, endpoint: Any) -> Destination:
     """Where this row of `endpoints` is called, with the secrets that sign now. Raises secrets.CannotOpen."""
-    signing = secrets.valid_secrets(server_key, endpoint.secret, endpoint.previous_secret, endpoint.previous_until)
+    signing = secrets.valid_secrets(server_key, endpoint.secret, endpoint.previous_secrets)
     return Destination(url=endpoint.url, headers=endpoint.headers or {}, secrets=signing)
 
 

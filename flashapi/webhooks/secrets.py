@@ -5,8 +5,11 @@ the database: whoever reads a backup can't sign in our name.
 """
 
 import base64
+import contextlib
 import hashlib
 import secrets
+from collections.abc import Sequence
+from typing import TypedDict
 
 from cryptography.fernet import Fernet, InvalidToken
 
@@ -16,7 +19,15 @@ PREFIX = "whsec_"
 SECRET_BYTES = 24
 """As the Standard Webhooks specification advises: between 24 and 64."""
 OVERLAP_MS = 24 * 3_600_000
-"""How long the previous secret still signs beside a new one."""
+"""How long a secret still signs beside those that came after it."""
+PREVIOUS_AT_MOST = 10
+
+
+class Replaced(TypedDict):
+    """A secret that others have come after: sealed, and the moment, in milliseconds, at which it ceases to sign."""
+
+    secret: str
+    until: int
 
 
 class CannotOpen(Exception):
@@ -44,12 +55,33 @@ def unseal(server_key: str, sealed: str) -> str:
         raise CannotOpen() from error
 
 
-def valid_secrets(server_key: str, secret: str | None, previous: str | None, previous_until: int | None) -> list[str]:
-    """The secrets that sign now, the newest first; none for an endpoint that never had one. Raises CannotOpen."""
-    sealed = [secret] if secret else []
-    if previous and previous_until is not None and previous_until > now_ms():
-        sealed.append(previous)
-    return [unseal(server_key, each) for each in sealed]
+def with_replaced(previous: Sequence[Replaced] | None, sealed: str) -> list[Replaced]:
+    """The previous secrets once this one is replaced too, the oldest first, without those whose time is over.
+
+    Beyond PREVIOUS_AT_MOST the second oldest go. Who asks again because answers are lost fills the list with secrets
+    that nobody has seen, and what the receiver knows is the one from before all that.
+    """
+    kept = _still_valid(previous) + [Replaced(secret=sealed, until=now_ms() + OVERLAP_MS)]
+    return kept if len(kept) <= PREVIOUS_AT_MOST else kept[:1] + kept[1 - PREVIOUS_AT_MOST :]
+
+
+def valid_secrets(server_key: str, secret: str | None, previous: Sequence[Replaced] | None) -> list[str]:
+    """The secrets that sign now, the newest first; none for an endpoint that never had one.
+
+    Raises CannotOpen for the newest. A previous one that was sealed with another key can't sign, but is no reason for
+    the one that replaced it not to.
+    """
+    if not secret:
+        return []
+    found = [unseal(server_key, secret)]
+    for each in reversed(_still_valid(previous)):
+        with contextlib.suppress(CannotOpen):
+            found.append(unseal(server_key, each["secret"]))
+    return found
+
+
+def _still_valid(previous: Sequence[Replaced] | None) -> list[Replaced]:
+    return [each for each in previous or () if each["until"] > now_ms()]
 
 
 def _box(server_key: str) -> Fernet:

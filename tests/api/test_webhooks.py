@@ -15,9 +15,10 @@ from flashapi.models.events import deliveries, endpoints
 from flashapi.services.backend import Backend
 from flashapi.settings import Settings
 from flashapi.timestamps import iso
+from flashapi.webhooks import secrets
 from tests.api.conftest import Caller, Owner
 from tests.support.facts import Session, happen
-from tests.support.receivers import Receiver
+from tests.support.receivers import Receiver, verifies
 from workers.migrations import migrate
 
 URL = "https://example.com/gancho"
@@ -75,7 +76,41 @@ def test_secrets_are_not_in_the_database(alice: Owner, backend: Backend) -> None
         row = connection.execute(sa.select(endpoints)).one()
     for secret in (made["secret"], rotated):
         assert secret not in str(row) and secret.removeprefix("whsec_") not in str(row)
-    assert row.previous_until > row.updated_at + 23 * 3_600_000
+    assert row.previous_secrets[0]["until"] > row.updated_at + 23 * 3_600_000
+
+
+def test_a_rotation_that_is_repeated_leaves_the_receivers_secret_valid(alice: Owner, backend: Backend) -> None:
+    with Receiver() as receiver:
+        made = make(alice, url=receiver.url)
+        path = f"/api/webhook/{made['id']}"
+        given = [made["secret"]]
+        for _ in range(secrets.PREVIOUS_AT_MOST + 5):
+            given.append(alice.post(f"{path}/rotate-secret").json["data"]["secret"])
+        alice.post(f"{path}/test")
+        with backend.connections.transaction() as connection:
+            previous = connection.scalar(sa.select(endpoints.c.previous_secrets))
+            over = [{**previous[0], "until": 1}, *previous[1:]]
+            connection.execute(endpoints.update().values(previous_secrets=over))
+        alice.post(f"{path}/test")
+        alice.post(f"{path}/rotate-secret")
+    first, second = receiver.deliveries
+    assert [secret for secret in given if verifies(secret, first)] == [given[0], *given[-secrets.PREVIOUS_AT_MOST :]]
+    assert [secret for secret in given if verifies(secret, second)] == given[-secrets.PREVIOUS_AT_MOST :]
+    with backend.connections.reading() as connection:
+        kept = connection.scalar(sa.select(endpoints.c.previous_secrets))
+    assert len(kept) == secrets.PREVIOUS_AT_MOST and kept[0] == previous[1]
+
+
+def test_a_new_secret_signs_though_the_previous_one_cannot_be_opened(alice: Owner, backend: Backend) -> None:
+    with Receiver() as receiver:
+        made = make(alice, url=receiver.url)
+        with backend.connections.transaction() as connection:
+            connection.execute(endpoints.update().values(secret=secrets.seal("outra chave", made["secret"])))
+        path = f"/api/webhook/{made['id']}"
+        assert alice.post(f"{path}/test").status_code == 409
+        rotated = alice.post(f"{path}/rotate-secret").json["data"]["secret"]
+        assert alice.post(f"{path}/test").json["data"]["delivered"] is True
+    assert verifies(rotated, receiver.deliveries[0])
 
 
 def test_without_a_key_to_seal_with_no_endpoint_is_made(settings: Settings) -> None:

@@ -13,6 +13,7 @@ from alembic.script import ScriptDirectory
 from flashapi.connections import Connections, create_engine
 from flashapi.installation import SCHEMA, misfit
 from flashapi.models import metadata
+from flashapi.models.events import endpoints
 from flashapi.models.messages import messages
 from flashapi.models.sessions import sessions
 from flashapi.settings import Settings
@@ -51,9 +52,18 @@ def test_what_an_earlier_version_stored_is_kept(database: Settings) -> None:
     }  # fmt: skip
     with engine.begin() as connection:
         connection.execute(messages.insert(), [{**row, "message_id": str(number)} for number in range(3)])
+        connection.execute(
+            sa.text(
+                "INSERT INTO endpoints"
+                " (session_id, kind, url, enabled, secret, previous_secret, previous_until, created_at, updated_at)"
+                " VALUES ('s', 'own', 'u', 1, 'new', 'old', 7, 1, 1), ('s', 'own', 'u', 1, 'new', NULL, NULL, 1, 1)"
+            )
+        )
     migrate(database)
     with engine.connect() as connection:
         assert connection.scalar(sa.select(sa.func.count()).select_from(messages)) == 3
+        previous = list(connection.scalars(sa.select(endpoints.c.previous_secrets).order_by(endpoints.c.id)))
+        assert previous == [[{"secret": "old", "until": 7}], None]
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
     engine.dispose()
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from standardwebhooks import Webhook
+
 from tests.support.servers import wait_until
 
 
@@ -92,3 +94,12 @@ class Receiver:
         """The ids of the first `count` deliveries."""
         wait_until(lambda: len(self.deliveries) >= count, f"{count} deliveries", seconds)
         return [delivery.event_id for delivery in self.deliveries]
+
+
+def verifies(secret: str, delivery: Delivery) -> bool:
+    """Whether the public package takes the delivery for genuine."""
+    try:
+        Webhook(secret).verify(delivery.raw, delivery.headers)
+    except Exception:  # its errors have no common class that means only this
+        return False
+    return True

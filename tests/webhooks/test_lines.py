@@ -4,7 +4,6 @@ import time
 from typing import Any
 
 import sqlalchemy as sa
-from standardwebhooks import Webhook
 
 from flashapi.connections import Connections
 from flashapi.models import now_ms
@@ -12,7 +11,7 @@ from flashapi.models.events import GLOBAL, deliveries, endpoints, events
 from flashapi.settings import Settings
 from flashapi.webhooks import secrets
 from tests.support.facts import Session, add_endpoint, add_session, happen
-from tests.support.receivers import Delivery, Receiver
+from tests.support.receivers import Delivery, Receiver, verifies
 from tests.support.servers import wait_until
 from tests.webhooks.conftest import StartWorker
 from tests.webhooks.test_delivery import rows, wait_final
@@ -181,9 +180,10 @@ def test_deliveries_are_signed_by_every_valid_secret_and_custom_headers_go_along
     new, old, expired = (secrets.new_secret() for _ in range(3))
     sealed = {name: secrets.seal(told.webhook_secret_key, value) for name, value in (("new", new), ("old", old))}
     headers = {"X-Minha": "sim", "User-Agent": "outro", "Webhook-Id": "outro"}
-    values = {"secret": sealed["new"], "previous_secret": sealed["old"], "headers": headers}
+    replaced = {"secret": sealed["old"], "until": now_ms() + 60_000}
+    values = {"secret": sealed["new"], "previous_secrets": [replaced], "headers": headers}
     with connections.transaction() as connection:
-        connection.execute(endpoints.update().values(previous_until=now_ms() + 60_000, **values))
+        connection.execute(endpoints.update().values(values))
     start_worker()
     happen(connections, ALICE)
     receiver.wait(1)
@@ -192,7 +192,8 @@ def test_deliveries_are_signed_by_every_valid_secret_and_custom_headers_go_along
     assert delivery.headers["User-Agent"] == "flash-Multi-Session-Webhook/1.0"
     assert verifies(new, delivery) and verifies(old, delivery) and not verifies(expired, delivery)
     with connections.transaction() as connection:
-        connection.execute(endpoints.update().where(endpoints.c.id == endpoint).values(previous_until=now_ms() - 1))
+        over = [{**replaced, "until": now_ms() - 1}]
+        connection.execute(endpoints.update().where(endpoints.c.id == endpoint).values(previous_secrets=over))
     happen(connections, ALICE)
     receiver.wait(2)
     assert verifies(new, receiver.deliveries[1]) and not verifies(old, receiver.deliveries[1])
@@ -231,12 +232,3 @@ def test_a_hanging_endpoint_costs_only_itself(
     assert len(receiver.deliveries) == 1
     assert [row.state for row in rows(connections) if row.endpoint_id == hanging] == ["waiting"] * 50
     receiver.may_answer.set()
-
-
-def verifies(secret: str, delivery: Delivery) -> bool:
-    """Whether the public package takes the delivery for genuine."""
-    try:
-        Webhook(secret).verify(delivery.raw, delivery.headers)
-    except Exception:  # its errors have no common class that means only this
-        return False
-    return True
