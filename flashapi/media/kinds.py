@@ -4,8 +4,9 @@ import mimetypes
 from enum import StrEnum
 
 from flashapi.errors import InvalidInput
+from flashapi.media.claims import belongs, canonical
 from flashapi.media.facts import FALLBACK_TYPE
-from flashapi.media.sniffing import belongs, sniff
+from flashapi.media.sniffing import sniff
 
 
 class Kind(StrEnum):
@@ -50,12 +51,17 @@ def true_type(kind: Kind, head: bytes, claimed: str | None, hints: tuple[str | N
                 f"{kind.value}: o conteúdo ({found or 'tipo desconhecido'}) não é aceito; use {_WORDS[kind]}"
             )
         return found
-    if claimed and claimed != FALLBACK_TYPE:
+    if claimed and canonical(claimed) != FALLBACK_TYPE:
         if not belongs(claimed, found, head):
             raise InvalidInput(f"mimetype: o conteúdo do arquivo não é {claimed}")
-        return claimed
+        return _spelt(claimed, found)
     hinted, name = hints
     for guess in (hinted, mimetypes.guess_type(name or "")[0]):
-        if guess and guess != FALLBACK_TYPE and belongs(guess, found, head):
-            return guess
+        if guess and canonical(guess) != FALLBACK_TYPE and belongs(guess, found, head):
+            return _spelt(guess, found)
     return found or FALLBACK_TYPE
+
+
+def _spelt(name: str, found: str | None) -> str:
+    """A true name in the spelling that clients and our own previews know; with parameters it stays as it is."""
+    return found if found is not None and canonical(name) == found and ";" not in name else name

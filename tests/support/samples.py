@@ -3,6 +3,7 @@
 import array
 import io
 import math
+import zipfile
 from fractions import Fraction
 from typing import Any, cast
 
@@ -17,6 +18,15 @@ def picture(form: str = "JPEG", size: tuple[int, int] = (320, 200), **options: A
     """A picture with some texture."""
     made = io.BytesIO()
     Image.effect_noise(size, 60).convert("RGB").save(made, form, **options)
+    return made.getvalue()
+
+
+def archive(*entries: tuple[str, str]) -> bytes:
+    """A ZIP of these names and contents, in this order."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as written:
+        for name, content in entries:
+            written.writestr(name, content)
     return made.getvalue()
 
 
