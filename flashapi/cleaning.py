@@ -1,4 +1,4 @@
-"""What is removed by age: messages, and sessions long disconnected. Each only where the installation asks for it."""
+"""What is removed by age: messages, calls, sessions long disconnected; each only where the installation asks for it."""
 
 import secrets
 
@@ -7,7 +7,7 @@ import structlog
 
 from flashapi.connections import Connections
 from flashapi.models.base import now_ms
-from flashapi.models.chats import poll_votes
+from flashapi.models.chats import calls, poll_votes
 from flashapi.models.events import deliveries, events
 from flashapi.models.messages import messages
 from flashapi.models.outbox import outbox
@@ -51,11 +51,12 @@ def bury(connection: sa.Connection, session_id: str) -> None:
 
 
 def _remove_messages(connections: Connections, oldest: int) -> int:
-    """One batch of messages, and of what else repeats their text: events, finished sends, votes."""
+    """One batch of messages, and of what else repeats their text: events, finished sends, votes, calls."""
     batches = (
         (messages, messages.c.id, (messages.c.created_at < oldest,)),
         (outbox, outbox.c.id, sends_over(oldest)),
         (poll_votes, poll_votes.c.id, (poll_votes.c.voted_at < oldest,)),
+        (calls, calls.c.id, (calls.c.created_at < oldest,)),
     )
     count = _remove_events(connections, oldest)
     for table, key, due in batches:

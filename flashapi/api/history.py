@@ -16,7 +16,7 @@ from flashapi.schemas.history import (
     PollAnswer,
     RemovedAnswer,
 )
-from flashapi.services import history
+from flashapi.services import forgetting, history
 
 blp = Blueprint("history", "/api/chat", "Mensagens e chats guardados")
 
@@ -34,8 +34,12 @@ class Messages(MethodView):
     @blp.arguments(OneChatSchema, location="query")
     @blp.response(200, RemovedAnswer)
     def delete(self, query: dict[str, Any]) -> dict[str, Any]:
-        """Remover do banco de dados tudo de um chat (pedidos de privacidade); o WhatsApp não é avisado."""
-        removed = history.remove(backend(), current_session(), **query)
+        """Remover do banco de dados tudo de um chat (pedidos de privacidade).
+
+        De uma pessoa, também as mensagens em grupos, os votos e as ligações dela. Envios que ainda estão na fila ficam:
+        cancele-os antes. O WhatsApp não é avisado.
+        """
+        removed = forgetting.forget(backend(), current_session(), **query)
         return {"message": "Mensagens removidas com sucesso", "data": {"jid": query["jid"], "removed": removed}}
 
 

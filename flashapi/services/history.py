@@ -9,12 +9,8 @@ import sqlalchemy as sa
 
 from flashapi.errors import InvalidInput, NotFound
 from flashapi.models.chats import chats, poll_votes
-from flashapi.models.contacts import contacts
-from flashapi.models.events import events
 from flashapi.models.groups import groups
 from flashapi.models.messages import NEWEST_FIRST, messages
-from flashapi.models.outbox import outbox
-from flashapi.removal import REMOVABLE_SENDS
 from flashapi.services import chat_names
 from flashapi.services.backend import Backend
 from flashapi.services.sessions import Row
@@ -23,8 +19,6 @@ from flashapi.timestamps import iso
 NO_MESSAGE = "Mensagem não encontrada"
 POLLS = "pollCreationMessage"
 BY_SESSION, BY_CHAT = "ix_messages_session_id_timestamp_id", "ix_messages_session_id_chat_timestamp_id"
-AT_ONCE = 500
-"""Rows named in one statement."""
 _SHOWN = [column for column in messages.c if column.name != "raw"]
 """The protobuf is for the workers."""
 _CURSOR = re.compile(r"([0-9]{1,18})\.([0-9]{1,18})")
@@ -142,33 +136,6 @@ def poll_totals(backend: Backend, session: Row, message_id: str) -> dict[str, An
         ],
         "total": sum(bool(vote.options) for vote in votes),
     }
-
-
-def remove(backend: Backend, session: Row, *, jid: str) -> int:
-    """Forget everything about a chat, whichever of its names it is called by: messages, votes, finished sends, the
-    contact, and the events that tell of them. WhatsApp is not told. Gives how many messages there were."""
-    with backend.connections.transaction(durable=True) as connection:
-        names = chat_names.possible(connection, session, jid)
-        ours = messages.c.session_id == session.id, messages.c.chat.in_(names)
-        polls = sa.select(messages.c.message_id).where(*ours, messages.c.type.startswith(POLLS))
-        connection.execute(
-            poll_votes.delete().where(poll_votes.c.session_id == session.id, poll_votes.c.poll_id.in_(polls))
-        )
-        removed = connection.execute(messages.delete().where(*ours)).rowcount
-        connection.execute(chats.delete().where(chats.c.session_id == session.id, chats.c.jid.in_(names)))
-        its_contact = sa.or_(contacts.c.jid.in_(names), contacts.c.lid.in_(names))
-        connection.execute(contacts.delete().where(contacts.c.session_id == session.id, its_contact))
-        connection.execute(
-            outbox.delete().where(
-                outbox.c.session_id == session.id, outbox.c.chat.in_(names), outbox.c.state.in_(REMOVABLE_SENDS)
-            )
-        )
-        tell = sa.or_(*(events.c.data.contains(json.dumps(name), autoescape=True) for name in names))
-        told = list(connection.scalars(sa.select(events.c.position).where(events.c.session_id == session.id, tell)))
-        for start in range(0, len(told), AT_ONCE):
-            part = told[start : start + AT_ONCE]
-            connection.execute(events.delete().where(events.c.position.in_(part)))
-    return removed
 
 
 def _place_of(connection: sa.Connection, session: Row, before: str) -> Place:

@@ -10,6 +10,7 @@ from flask import Flask
 
 from flashapi import cleaning
 from flashapi.models.base import now_ms
+from flashapi.models.chats import calls
 from flashapi.models.events import endpoints, events
 from flashapi.models.messages import messages
 from flashapi.services.backend import Backend
@@ -162,17 +163,22 @@ def test_cleaning_removes_only_what_is_asked_for(root: Caller, alice: Owner, bac
         old = {"session_id": alice.id, "session_name": alice.name, "name": "message_received", "data": "{}"}
         connection.execute(events.insert(), {**old, "id": "evt_1", "time": now_ms() - 7_200_000})
         connection.execute(events.insert(), {**old, "id": "evt_2", "time": now_ms()})
-    assert cleaning.clean(backend.connections, on) == (2, 1)
+        call = {"session_id": alice.id, "caller": "5511900000001@s.whatsapp.net", "status": "offer"}
+        connection.execute(calls.insert(), {**call, "call_id": "C1", "created_at": now_ms() - 7_200_000})
+        connection.execute(calls.insert(), {**call, "call_id": "C2", "created_at": now_ms()})
+    assert cleaning.clean(backend.connections, on) == (3, 1)
     with backend.connections.reading() as connection:
         assert list(connection.scalars(sa.select(messages.c.message_id))) == ["M2"]
         assert list(connection.scalars(sa.select(events.c.id))) == ["evt_2"]
+        assert list(connection.scalars(sa.select(calls.c.call_id))) == ["C2"]
     assert row_of(backend, alice.id).wanted == "deleted"
     assert alice.get("/api/session/status").status_code == 401
 
 
 def test_pages_of_stored_messages(alice: Owner, bob: Owner, backend: Backend) -> None:
     for number in range(1, 8):
-        add_message(backend, alice.id, number, chat=f"551190000000{number % 2}@s.whatsapp.net")
+        chat = f"551190000000{number % 2}@s.whatsapp.net"
+        add_message(backend, alice.id, number, chat=chat, sender=chat)
     add_message(backend, bob.id, 99)
 
     def ids(query: str) -> list[str]:
