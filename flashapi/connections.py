@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from flashapi.errors import DatabaseUnavailable
+from flashapi.errors import CommitUnknown, DatabaseUnavailable
 from flashapi.settings import Settings
 
 LOCK_WAIT_SECONDS = 5.0
@@ -43,12 +43,21 @@ class Connections:
 
         Committed at the end of the block, rolled back if it raises. `durable` makes SQLite sync the log to the disk
         before the commit returns, which is how a queued send is accepted. Do no I/O inside.
+
+        Raises DatabaseUnavailable, and then nothing was written; or CommitUnknown.
         """
         with _truthful(), self.engine.connect() as connection:
             if self.engine.dialect.name == "sqlite":
                 _take_write_lock(connection, durable)
-            with connection.begin():
-                yield connection
+            done = False
+            try:
+                with connection.begin():
+                    yield connection
+                    done = True
+            except DBAPIError as error:
+                if done and _leaves_doubt(error, self.engine.dialect.name):
+                    raise CommitUnknown() from error
+                raise
 
     @contextmanager
     def part(self) -> Iterator[sa.Connection]:
@@ -163,6 +172,16 @@ def is_out_of_reach(error: DBAPIError) -> bool:
     if isinstance(error, OperationalError):
         return not any(text in str(error.orig) for text in SCHEMA_ERRORS)
     return error.connection_invalidated
+
+
+def _leaves_doubt(error: DBAPIError, dialect: str) -> bool:
+    """Whether this failure of a COMMIT may be that of its answer alone.
+
+    SQLite commits in this process: readers go by the index of the write-ahead log, which is changed last, after the log
+    was written and, where that is asked for, synced. So a COMMIT that raises (locked, disk full, I/O error) has
+    committed nothing that anybody sees. Across a connection the server may have committed before its answer got lost.
+    """
+    return dialect != "sqlite" and is_out_of_reach(error)
 
 
 @contextmanager

@@ -161,6 +161,12 @@ class DatabaseUnavailable(Unavailable):
     code, default = "database_unavailable", "Banco de dados indisponível no momento"
 
 
+class CommitUnknown(DatabaseUnavailable):
+    """The connection broke off while a COMMIT was answered: it was done or it wasn't, and only a look can tell."""
+
+    code = "commit_unknown"
+
+
 class RedisUnavailable(Unavailable):
     """Redis is away."""
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from flashapi import outbox_states, queue_settings
+from flashapi import outbox_states
 from flashapi.dispatch import TAKEN_WITHIN_SECONDS, Action
 from flashapi.errors import (
     DatabaseUnavailable,
@@ -24,10 +24,10 @@ from flashapi.errors import (
 )
 from flashapi.events import message_key
 from flashapi.models.base import now_ms
-from flashapi.models.outbox import SendState, outbox, queues
+from flashapi.models.outbox import SendState, outbox
 from flashapi.models.sessions import State
 from flashapi.outbox_states import NewSend
-from flashapi.services import idempotency
+from flashapi.services import acceptance, idempotency
 from flashapi.services.backend import Backend, request_id
 from flashapi.services.sessions import Row
 from flashapi.services.states import look_at
@@ -77,7 +77,7 @@ def send(backend: Backend, session: Row, new: NewSend) -> Answer:
     taken_within = _taken_within(new.payload, new.delay_ms)
     wait = taken_within + SENDING_SECONDS
     ends = time.monotonic() + wait
-    row_id, is_new = _accept_direct(backend, session, new)
+    row_id, is_new = acceptance.direct(backend, session, new)
     if not is_new:
         return _follow(backend, session, row_id, ends, may_cancel=False)
     try:
@@ -115,9 +115,9 @@ def enqueue(backend: Backend, session: Row, new: NewSend) -> Answer:
 
 
 def enqueue_all(backend: Backend, session: Row, sends: Sequence[NewSend]) -> list[Answer]:
-    """Accept all of them or none, in one transaction. Raises QueueFull."""
+    """Accept all of them or none, in one transaction. Raises QueueFull, OutcomeUnknown."""
     try:
-        answers = _accept_queued(backend, session, sends)
+        answers = acceptance.queued(backend, session, sends)
     except sa.exc.IntegrityError:  # the same key, at the same moment
         known = repeated(backend, session)
         if known is None:
@@ -131,53 +131,6 @@ def wake(backend: Backend, session: Row) -> None:
     """Tell the session's runner to look. Without Redis it looks by itself each second."""
     with suppress(RedisUnavailable):
         backend.dispatcher.enqueue(session.mode, session.shard, session.id, Action.SEND, request_id=request_id())
-
-
-def _accept_queued(backend: Backend, session: Row, sends: Sequence[NewSend]) -> list[Answer]:
-    limit = backend.settings.queue_limit
-    with outbox_states.changing(backend.connections, durable=True) as (connection, changes):
-        known = idempotency.look_up(connection, session.id)
-        if known is not None:
-            return list((known.answer or {})["sends"])
-        ids = outbox_states.accept(connection, changes, session.id, sends, limit)
-        queue = connection.execute(sa.select(queues).where(queues.c.session_id == session.id)).one()
-        answers = _positions(queue, ids, sends)
-        idempotency.remember(connection, session.id, answer={"sends": answers})
-    return answers
-
-
-def _positions(queue: Any, ids: Sequence[int], sends: Sequence[NewSend]) -> list[Answer]:
-    """What each is told of its place. Rows with a higher priority, or scheduled for later, change it."""
-    gap = queue_settings.read(queue.settings).mean_gap_ms
-    now = now_ms()
-    waiting = [send for send in sends if send.due_at <= now]
-    ahead = queue.queued - len(waiting)
-    ahead_ms = queue.delay_ms - sum(send.delay_ms for send in waiting) + ahead * gap
-    answers = []
-    for row_id, send in zip(ids, sends, strict=True):
-        is_scheduled = send.due_at > now
-        delay = send.due_at - now if is_scheduled else ahead_ms
-        answers.append({"queued": True, "id": str(row_id), "queuePosition": ahead, "estimatedDelay": max(0, delay)})
-        if not is_scheduled:
-            ahead, ahead_ms = ahead + 1, ahead_ms + send.delay_ms + gap
-    return answers
-
-
-def _accept_direct(backend: Backend, session: Row, new: NewSend) -> tuple[int, bool]:
-    """The number of the row, and whether it is a new one."""
-    try:
-        with outbox_states.changing(backend.connections) as (connection, changes):
-            known = idempotency.look_up(connection, session.id)
-            if known is None:
-                (row_id,) = outbox_states.accept(connection, changes, session.id, [new])
-                idempotency.remember(connection, session.id, row_id=row_id)
-                return row_id, True
-    except sa.exc.IntegrityError:  # the same key, at the same moment
-        known = idempotency.known(backend.connections, session.id)
-        if known is None:
-            raise
-    assert known.row_id is not None
-    return known.row_id, False
 
 
 def _follow(backend: Backend, session: Row, row_id: int, ends: float, *, may_cancel: bool = True) -> Answer:

@@ -13,6 +13,7 @@ from flashapi import outbox_states, shards
 from flashapi.errors import NotRegistered
 from flashapi.models.base import now_ms
 from flashapi.models.outbox import SendState, outbox
+from flashapi.services import acceptance
 from flashapi.services import outbox as services_outbox
 from flashapi.services.backend import Backend
 from tests.api.conftest import Owner, show_connected, write
@@ -239,7 +240,7 @@ def test_a_send_in_doubt_is_not_called_undone_while_the_database_is_away(
 ) -> None:
     show_connected(backend, alice.id)
     monkeypatch.setattr(services_outbox, "TAKEN_WITHIN_SECONDS", 0.5)
-    accepted = services_outbox._accept_direct
+    accepted = acceptance.direct
 
     def accept_and_lock(*arguments: Any) -> Any:
         found = accepted(*arguments)
@@ -248,7 +249,7 @@ def test_a_send_in_doubt_is_not_called_undone_while_the_database_is_away(
 
     path = backend.settings.data_dir / "flashapi.sqlite"
     other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    monkeypatch.setattr(services_outbox, "_accept_direct", accept_and_lock)
+    monkeypatch.setattr(acceptance, "direct", accept_and_lock)
     answer = queue(alice, useQueue=False)
     other.execute("ROLLBACK")
     other.close()
