@@ -97,17 +97,17 @@ def test_a_commit_that_comes_late_is_waited_for(world: World) -> None:
     asking = threading.Thread(target=lambda: answers.append(world.queue()))
     asking.start()
     assert world.proxy.happened.wait(20)
-    servers.wait_until(lambda: waits_for_a_lock(world), "somebody waits for the session's turn")
+    servers.wait_until(lambda: waits_for_the_turn(world), "somebody waits for the session's turn")
     world.proxy.released.set()
     asking.join()
     assert (answers[0].status_code, len(world.rows())) == (200, 1)
 
 
-def waits_for_a_lock(world: World) -> bool:
+def waits_for_the_turn(world: World) -> bool:
+    which = "db = DATABASE() AND info LIKE '%sessions%FOR UPDATE'"
+    query = f"SELECT COUNT(*) FROM information_schema.processlist WHERE {which}"
     with world.direct.reading() as connection:
-        return bool(connection.scalar(sa.text(
-            "SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'"
-        )))  # fmt: skip
+        return bool(connection.scalar(sa.text(query)))
 
 
 @pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "pedido-1"}], ids=["bare", "keyed"])
