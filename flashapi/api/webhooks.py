@@ -25,7 +25,7 @@ from flashapi.schemas.webhooks import (
     SecretEndpointAnswer,
     TestedAnswer,
 )
-from flashapi.services import deliveries, endpoints
+from flashapi.services import deliveries, endpoints, replays
 from flashapi.services.endpoints import Row
 from flashapi.timestamps import iso
 from flashapi.webhooks.calls import Attempt
@@ -151,7 +151,7 @@ def add_routes(side: Side) -> None:
         @blp.failure(404, endpoints.UNKNOWN)
         def post(self, body: dict[str, Any], endpoint_id: int) -> dict[str, Any]:
             """Entregar de novo: uma entrega, as perdidas, por sessão, por intervalo, por evento."""
-            replayed = deliveries.replay(backend(), owner(), endpoint_id, **body)
+            replayed = replays.replay(backend(), owner(), endpoint_id, **body)
             return {"message": "Reenvio na fila", "data": {"replayed": replayed}}
 
     @route("/<int:endpoint_id>/deliveries")
@@ -162,9 +162,9 @@ def add_routes(side: Side) -> None:
         @blp.failure(404, endpoints.UNKNOWN)
         def get(self, query: dict[str, Any], endpoint_id: int) -> dict[str, Any]:
             """Listar as entregas, da mais nova para trás."""
-            rows = deliveries.page(backend(), owner(), endpoint_id, **query)
-            before = str(rows[-1].id) if len(rows) == query["limit"] else None
-            return {"data": {"deliveries": [_delivery(row) for row in rows], "nextBefore": before}}
+            page = deliveries.page(backend(), owner(), endpoint_id, **query)
+            before = None if page.before is None else str(page.before)
+            return {"data": {"deliveries": [_delivery(row) for row in page.rows], "nextBefore": before}}
 
     @route("/<int:endpoint_id>/deliveries/<int:delivery_id>")
     class Delivery(MethodView):

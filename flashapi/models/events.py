@@ -57,6 +57,7 @@ events = sa.Table(
     sa.Column("data", LongText, nullable=False),  # JSON
     sa.Column("request_id", sa.String(64)),
     sa.Index(None, "session_id", "position"),
+    sa.Index(None, "time"),
     **OPTIONS,
 )
 

@@ -167,7 +167,13 @@ class DeliveriesPageSchema(Schema):
     """A page of deliveries, the newest first."""
 
     deliveries = fields.List(fields.Nested(DeliverySchema))
-    nextBefore = fields.String(allow_none=True, metadata={"description": "`before` da página seguinte, mais antiga"})
+    nextBefore = fields.String(
+        allow_none=True,
+        metadata={
+            "description": "`before` da página seguinte, mais antiga; null: não há mais. Com filtros, uma página pode "
+            "ter menos entregas do que `limit`, ou nenhuma, e não ser a última"
+        },
+    )
 
 
 class DeliveriesQuerySchema(InputSchema):

@@ -1,24 +1,32 @@
-"""The log of an endpoint's deliveries, and replay: what was recorded is delivered again, under the same id."""
+"""The log of an endpoint's deliveries."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
-from flashapi.errors import InvalidInput, NotFound
-from flashapi.models.base import now_ms
-from flashapi.models.events import GLOBAL, DeliveryState, Origin, attempts, deliveries, events
-from flashapi.services import endpoints, sessions
+from flashapi.errors import NotFound
+from flashapi.models.events import attempts, deliveries, events
+from flashapi.services import endpoints, sessions, windows
 from flashapi.services.backend import Backend
 
 Row = sa.Row[Any]
 
-REPLAYED_AT_MOST = 100_000
-BATCH = 1_000
+WINDOWS_AT_MOST = 100
+"""How far one request looks for what its filters let through; the next page goes on from there."""
 UNKNOWN = "Entrega não encontrada"
 
 _LOG = sa.select(
     deliveries, events.c.id.label("event_id"), events.c.session_name, events.c.time.label("event_time")
 ).select_from(deliveries.outerjoin(events, events.c.position == deliveries.c.position))
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some deliveries, and the `before` to go on with; None at the end."""
+
+    rows: list[Row]
+    before: int | None
 
 
 def page(
@@ -33,23 +41,29 @@ def page(
     until: int | None,
     before: int | None,
     limit: int,
-) -> list[Row]:
-    """Up to `limit` deliveries, the newest first. Raises NotFound."""
+) -> Page:
+    """Up to `limit` deliveries, the newest first; fewer, and maybe none, after a long look. Raises NotFound."""
     endpoints.get(backend, owner, endpoint_id)
-    which: list[sa.ColumnElement[bool]] = [deliveries.c.endpoint_id == endpoint_id]
-    for column, value in ((deliveries.c.state, state), (deliveries.c.event, event)):
-        if value is not None:
-            which.append(column == value)
+    indexed = [deliveries.c.endpoint_id == endpoint_id]
+    if state is not None:
+        indexed.append(deliveries.c.state == state)
+    which = indexed + windows.within(deliveries.c.created_at, (since, until))
+    if event is not None:
+        which.append(deliveries.c.event == event)
     if session is not None:
         which.append(deliveries.c.session_id == sessions.get(backend, session).id)
-    if since is not None:
-        which.append(deliveries.c.created_at >= since)
-    if until is not None:
-        which.append(deliveries.c.created_at <= until)
-    if before is not None:
-        which.append(deliveries.c.id < before)
-    with backend.connections.reading() as connection:
-        return list(connection.execute(_LOG.where(*which).order_by(deliveries.c.id.desc()).limit(limit)))
+    newest_first = _LOG.where(*which).order_by(deliveries.c.id.desc())
+    rows: list[Row] = []
+    highest = None if before is None else before - 1
+    for number, window in enumerate(windows.downwards(backend.connections, deliveries.c.id, indexed, highest), 1):
+        asked = newest_first.where(*windows.within(deliveries.c.id, window)).limit(limit - len(rows))
+        with backend.connections.reading() as connection:
+            rows += connection.execute(asked)
+        if len(rows) == limit:
+            return Page(rows, rows[-1].id)
+        if number == WINDOWS_AT_MOST:
+            return Page(rows, window[0])
+    return Page(rows, None)
 
 
 def get(backend: Backend, owner: str, endpoint_id: int, delivery_id: int) -> tuple[Row, list[Row]]:
@@ -62,72 +76,3 @@ def get(backend: Backend, owner: str, endpoint_id: int, delivery_id: int) -> tup
         if row is None:
             raise NotFound(UNKNOWN)
         return row, list(connection.execute(tried))
-
-
-def replay(
-    backend: Backend,
-    owner: str,
-    endpoint_id: int,
-    *,
-    delivery: int | None,
-    dead: bool,
-    session: str | None,
-    names: list[str] | None,
-    since: int | None,
-    until: int | None,
-) -> int:
-    """Put events into the endpoint's line once more; how many.
-
-    One delivery, or its dead letters, or whatever the event log holds: of a session, of some names, of a time range.
-    Without names, those that the endpoint asks for. Raises NotFound, InvalidInput.
-    """
-    endpoint = endpoints.get(backend, owner, endpoint_id)
-    if delivery is None and not dead and session is None and not names and since is None and until is None:
-        raise InvalidInput("Informe ao menos um filtro: delivery, dead, session, events, from ou to")
-    wanted = names if names else endpoint.events
-    which: list[sa.ColumnElement[bool]] = [events.c.name.in_(wanted)] if wanted is not None else []
-    if delivery is not None:
-        get(backend, owner, endpoint_id, delivery)
-        which = [events.c.position.in_(sa.select(deliveries.c.position).where(deliveries.c.id == delivery))]
-    if dead:
-        lost = (deliveries.c.endpoint_id == endpoint_id, deliveries.c.state == DeliveryState.DEAD)
-        which.append(events.c.position.in_(sa.select(deliveries.c.position).where(*lost)))
-    if owner != GLOBAL:
-        which.append(events.c.session_id == owner)
-    if session is not None:
-        which.append(events.c.session_id == sessions.get(backend, session).id)
-    if since is not None:
-        which.append(events.c.time >= since)
-    if until is not None:
-        which.append(events.c.time <= until)
-    count = _insert(backend, endpoint_id, which)
-    endpoints.wake(backend, endpoint_id)
-    return count
-
-
-def _insert(backend: Backend, endpoint_id: int, which: list[sa.ColumnElement[bool]]) -> int:
-    with backend.connections.reading() as connection:
-        found = connection.execute(
-            sa.select(events.c.position, events.c.session_id, events.c.name)
-            .where(*which)
-            .order_by(events.c.position)
-            .limit(REPLAYED_AT_MOST + 1)
-        ).all()
-    if len(found) > REPLAYED_AT_MOST:
-        raise InvalidInput(f"São mais de {REPLAYED_AT_MOST} eventos: escolha um intervalo menor")
-    moment = now_ms()
-    for first in range(0, len(found), BATCH):
-        rows = [
-            {
-                "endpoint_id": endpoint_id,
-                "position": event.position,
-                "session_id": event.session_id,
-                "event": event.name,
-                "origin": Origin.REPLAY,
-                "created_at": moment,
-            }
-            for event in found[first : first + BATCH]
-        ]
-        with backend.connections.transaction() as connection:
-            connection.execute(deliveries.insert(), rows)
-    return len(found)

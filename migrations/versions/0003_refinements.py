@@ -21,6 +21,7 @@ def downgrade() -> None:
     op.add_column("endpoints", sa.Column("previous_secret", sa.Text()))
     op.add_column("endpoints", sa.Column("previous_until", sa.BigInteger()))
     op.drop_column("endpoints", "previous_secrets")
+    op.drop_index("ix_events_time", "events")
     op.drop_index("ix_calls_created_at", "calls")
     op.drop_index("ix_poll_votes_voted_at", "poll_votes")
     op.create_index("ix_messages_session_id_id", "messages", ["session_id", "id"])
@@ -37,6 +38,7 @@ def _order_messages_by_time() -> None:
 
 
 def _find_by_age() -> None:
+    op.create_index("ix_events_time", "events", ["time"])
     op.create_index("ix_calls_created_at", "calls", ["created_at"])
     op.create_index("ix_poll_votes_voted_at", "poll_votes", ["voted_at"])
 

@@ -1,0 +1,59 @@
+"""Long reads in pieces that are soon over.
+
+sqlite3's calls don't yield: while one of them runs, every request and every WebSocket of a web process stands still. So
+what may have to look at very many rows looks at some at a time, along an index, and lets the others go on in between.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from flashapi.connections import Connections
+
+ROWS = 1_000
+"""How many rows are looked at in one go; a few more where several have the same value."""
+PAUSE_SECONDS = 0.001
+
+Condition = sa.ColumnElement[bool]
+Window = tuple[int | None, int | None]
+"""The lowest and the highest value, both included; None where there is no end."""
+
+
+def upwards(
+    connections: Connections, column: sa.Column[Any], which: Sequence[Condition], low: int | None, high: int | None
+) -> Iterator[Window]:
+    """The rows between `low` and `high` in windows, the lowest first; an index over `which`, `column` is needed."""
+    while (last := _edge(connections, column, [*which, *within(column, (low, high))], column.asc())) is not None:
+        yield low, last
+        low = last + 1
+        time.sleep(PAUSE_SECONDS)
+    yield low, high
+
+
+def downwards(
+    connections: Connections, column: sa.Column[Any], which: Sequence[Condition], high: int | None
+) -> Iterator[Window]:
+    """The rows up to `high` in windows, the highest first; an index over `which`, `column` is needed."""
+    while (first := _edge(connections, column, [*which, *within(column, (None, high))], column.desc())) is not None:
+        yield first, high
+        high = first - 1
+        time.sleep(PAUSE_SECONDS)
+    yield None, high
+
+
+def within(column: sa.Column[Any], window: Window) -> list[Condition]:
+    """The conditions for a row to lie in a window."""
+    low, high = window
+    above = [] if low is None else [column >= low]
+    return above if high is None else [*above, column <= high]
+
+
+def _edge(connections: Connections, column: sa.Column[Any], which: list[Condition], order: Any) -> int | None:
+    """The value at which the next window ends; None if what is left is less than one."""
+    with connections.reading() as connection:
+        found: int | None = connection.scalar(
+            sa.select(column).where(*which).order_by(order).limit(1).offset(ROWS - 1)
+        )
+    return found
