@@ -1,21 +1,30 @@
-"""Everything a session has left behind in the tables, removed: by its owner, or by the web tier if it has none."""
+"""Everything a session has left behind in the tables, removed: by its owner, or by the web tier if it has none.
+
+In parts, since one transaction would hold SQLite's only write lock for longer than sends wait for it. The session's own
+row goes last, so that whoever finds a deleted session with rows goes on where somebody else was cut off.
+"""
 
 from collections.abc import Sequence
 
 import sqlalchemy as sa
 
+from flashapi.connections import Connections
+from flashapi.models.base import now_ms
 from flashapi.models.chats import calls, chats, poll_votes
 from flashapi.models.contacts import contacts
-from flashapi.models.events import attempts, deliveries, endpoints, events
+from flashapi.models.events import GLOBAL, DeliveryState, attempts, deliveries, endpoints, events
 from flashapi.models.groups import groups
 from flashapi.models.messages import messages
 from flashapi.models.outbox import SendState, idempotency_keys, outbox, queues
 from flashapi.models.sessions import sessions
 
 BATCH = 500
-"""So many rows a statement."""
+"""So many rows a statement, and a transaction."""
 REMOVABLE_SENDS = (SendState.SENT, SendState.FAILED, SendState.CANCELLED)
 """Sends that nobody asks about any more; an uncertain one is still counted, and stays until its owner has decided."""
+UNFINISHED = (DeliveryState.WAITING, DeliveryState.SLOW)
+_LARGE = (messages, outbox, poll_votes, calls, chats, contacts, groups)
+_KEYS = idempotency_keys.c
 
 
 def sends_over(before: int) -> list[sa.ColumnElement[bool]]:
@@ -24,16 +33,51 @@ def sends_over(before: int) -> list[sa.ColumnElement[bool]]:
     return [outbox.c.finished_at < before, outbox.c.state.in_(REMOVABLE_SENDS), outbox.c.id.not_in(keyed)]
 
 
-def remove_rows(connection: sa.Connection, session_id: str) -> None:
-    """Delete the session and all that belongs to it."""
-    of_its_events = sa.select(events.c.position).where(events.c.session_id == session_id)
-    of_its_endpoints = sa.select(endpoints.c.id).where(endpoints.c.session_id == session_id)
-    its = sa.or_(deliveries.c.position.in_(of_its_events), deliveries.c.endpoint_id.in_(of_its_endpoints))
-    remove_deliveries(connection, list(connection.scalars(sa.select(deliveries.c.id).where(its))))
-    of_sends = (outbox, queues, idempotency_keys)
-    for table in (endpoints, *of_sends, messages, calls, chats, poll_votes, contacts, groups, events):
-        connection.execute(table.delete().where(table.c.session_id == session_id))
-    connection.execute(sessions.delete().where(sessions.c.id == session_id))
+def remove_session(connections: Connections, session_id: str) -> None:
+    """Delete a buried session (`cleaning.bury`) and all that belongs to it. Raises DatabaseUnavailable.
+
+    What endpoints of the whole installation still have to deliver of it stays, with its events, until that is done.
+    """
+    own = _close_endpoints(connections, session_id)
+    _remove_deliveries_where(connections, deliveries.c.endpoint_id.in_(own))
+    remove_events(connections, session_id)
+    for table in _LARGE:
+        _remove_where(connections, table, table.c.session_id == session_id)
+    _remove_keys(connections, session_id)
+    with connections.transaction() as connection:
+        for table in (endpoints, queues, idempotency_keys, *_LARGE):  # what a request in flight has written meanwhile
+            connection.execute(table.delete().where(table.c.session_id == session_id))
+        connection.execute(sessions.delete().where(sessions.c.id == session_id))
+
+
+def remove_events(connections: Connections, session_id: str) -> None:
+    """Delete the session's events that nobody has to deliver any more, and what was delivered of them.
+
+    Dead letters stay as long as others do: they hold nothing of the event but its name.
+    """
+    owed = sa.exists().where(deliveries.c.position == events.c.position, deliveries.c.state.in_(UNFINISHED))
+    last = 0
+    while True:
+        free = (events.c.session_id == session_id, events.c.position > last, ~owed)
+        with connections.reading() as connection:
+            query = sa.select(events.c.position).where(*free).order_by(events.c.position).limit(BATCH)
+            positions = list(connection.scalars(query))
+        if not positions:
+            return
+        last = positions[-1]
+        delivered = (deliveries.c.position.in_(positions), deliveries.c.state == DeliveryState.DELIVERED)
+        with connections.part() as connection:
+            remove_deliveries(connection, list(connection.scalars(sa.select(deliveries.c.id).where(*delivered))))
+            connection.execute(events.delete().where(events.c.position.in_(positions)))
+
+
+def remove_left_behind(connections: Connections) -> None:
+    """Delete the events of deleted sessions that have been delivered since. Raises DatabaseUnavailable."""
+    with connections.reading() as connection:
+        told_of = set(connection.scalars(sa.select(events.c.session_id).distinct()))
+        there = set(connection.scalars(sa.select(sessions.c.id)))
+    for session_id in told_of - there - {GLOBAL}:
+        remove_events(connections, session_id)
 
 
 def remove_deliveries(connection: sa.Connection, ids: Sequence[int]) -> None:
@@ -42,3 +86,47 @@ def remove_deliveries(connection: sa.Connection, ids: Sequence[int]) -> None:
         batch = ids[first : first + BATCH]
         connection.execute(attempts.delete().where(attempts.c.delivery_id.in_(batch)))
         connection.execute(deliveries.delete().where(deliveries.c.id.in_(batch)))
+
+
+def _close_endpoints(connections: Connections, session_id: str) -> list[int]:
+    """Have nothing more delivered to the session's own endpoints; their numbers.
+
+    Its device is logged out by now, so whoever goes on need not try that again.
+    """
+    its = endpoints.c.session_id == session_id
+    with connections.transaction() as connection:
+        connection.execute(sessions.update().where(sessions.c.id == session_id).values(paired=False))
+        connection.execute(endpoints.update().where(its).values(enabled=False, removed_at=now_ms()))
+        return list(connection.scalars(sa.select(endpoints.c.id).where(its)))
+
+
+def _remove_deliveries_where(connections: Connections, which: sa.ColumnElement[bool]) -> None:
+    while True:
+        with connections.reading() as connection:
+            ids = list(connection.scalars(sa.select(deliveries.c.id).where(which).limit(BATCH)))
+        if not ids:
+            return
+        with connections.part() as connection:
+            remove_deliveries(connection, ids)
+
+
+def _remove_where(connections: Connections, table: sa.Table, which: sa.ColumnElement[bool]) -> None:
+    while True:
+        with connections.reading() as connection:
+            ids = list(connection.scalars(sa.select(table.c.id).where(which).limit(BATCH)))
+        if not ids:
+            return
+        with connections.part() as connection:
+            connection.execute(table.delete().where(table.c.id.in_(ids)))
+
+
+def _remove_keys(connections: Connections, session_id: str) -> None:
+    its = _KEYS.session_id == session_id
+    while True:
+        with connections.reading() as connection:
+            found = connection.execute(sa.select(_KEYS.route, _KEYS.key).where(its).limit(BATCH)).all()
+        if not found:
+            return
+        named = sa.tuple_(_KEYS.route, _KEYS.key).in_([tuple(row) for row in found])
+        with connections.part() as connection:
+            connection.execute(idempotency_keys.delete().where(its, named))

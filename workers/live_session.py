@@ -13,7 +13,7 @@ from flashapi import shards
 from flashapi.addresses import OutgoingFailed, OutgoingRefused
 from flashapi.errors import SessionNotConnected
 from flashapi.models.sessions import Reason, State, Wanted
-from flashapi.removal import remove_rows
+from flashapi.removal import remove_session
 from flashapi.settings import Settings
 from workers import outbox_restrictions, reactions
 from workers.actions import directory
@@ -264,7 +264,7 @@ class LiveSession:
         if row.wanted == Wanted.DELETED:
             self._gone = True
             self.outbox.close()
-            persistently(self._remove_rows)
+            persistently(lambda: remove_session(self._tools.connections, self.session_id))
             log.info("session_deleted", session=self.session_id)
             return
         self.report.disconnected(State.DISCONNECTED, Reason.LOGGED_OUT, paired=False, **NO_CODES)
@@ -284,10 +284,6 @@ class LiveSession:
             log.warning("logout_failed", session=self.session_id, error=str(error))
             return False
         return True
-
-    def _remove_rows(self) -> None:
-        with self._tools.connections.transaction() as connection:
-            remove_rows(connection, self.session_id)
 
 
 def _device_props(settings: Settings, row: Any) -> DeviceProps:

@@ -12,14 +12,13 @@ from flashapi import bus
 from flashapi.connections import Connections
 from flashapi.models import now_ms
 from flashapi.models.events import DeliveryState, deliveries, endpoints, events
-from flashapi.removal import remove_deliveries
+from flashapi.removal import UNFINISHED, remove_deliveries
 
 log = structlog.get_logger()
 
 BATCH = 500
 DAY_MS = 86_400_000
 EXPIRED = "O evento não está mais guardado"
-_UNFINISHED = (DeliveryState.WAITING, DeliveryState.SLOW)
 
 
 def trim(connections: Connections, keep: int, days: float) -> bool:
@@ -46,7 +45,7 @@ def _trim_events(connections: Connections, keep: int, oldest_kept: int) -> bool:
     with connections.transaction() as connection:
         undelivered = connection.execute(
             deliveries.update()
-            .where(theirs, deliveries.c.state.in_(_UNFINISHED))
+            .where(theirs, deliveries.c.state.in_(UNFINISHED))
             .values(state=DeliveryState.DEAD, error=EXPIRED, finished_at=now_ms())
         ).rowcount
         finished = sa.select(deliveries.c.id).where(theirs, deliveries.c.state == DeliveryState.DELIVERED)

@@ -21,6 +21,7 @@ from flashapi.connections import Connections
 from flashapi.errors import DatabaseUnavailable
 from flashapi.models.base import now_ms
 from flashapi.outgoing import Fetcher
+from flashapi.removal import remove_left_behind
 from flashapi.settings import Settings
 from workers import outbox_retention, retention, webhook_rows
 from workers.waiting import wait_for_installation
@@ -108,6 +109,8 @@ class WebhookWorker:
                 self._connections, self._settings.event_retention, self._settings.event_retention_days
             )
             more |= outbox_retention.trim(self._connections, self._settings.outbox_retention_days)
+            if not more:
+                remove_left_behind(self._connections)
         except DatabaseUnavailable:
             return TRIM_SECONDS
         return BETWEEN_BATCHES_SECONDS if more else TRIM_SECONDS

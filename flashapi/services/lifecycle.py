@@ -5,16 +5,28 @@ Each wish is a column of the session's row, written before the shard's owner is 
 
 from typing import Any
 
+import structlog
+
 from flashapi.cleaning import bury
-from flashapi.errors import DeviceMissing, NotFound, NoWorker, SessionMustBeConnected, SessionNotFound, Unavailable
+from flashapi.errors import (
+    DatabaseUnavailable,
+    DeviceMissing,
+    NotFound,
+    NoWorker,
+    SessionMustBeConnected,
+    SessionNotFound,
+    Unavailable,
+)
 from flashapi.models.base import now_ms
 from flashapi.models.sessions import Reason, State, Wanted
 from flashapi.models.sessions import sessions as table
-from flashapi.removal import remove_rows
+from flashapi.removal import remove_session
 from flashapi.services import pairing, sessions
 from flashapi.services.backend import Backend
 from flashapi.services.sessions import Row
 from flashapi.services.states import Seen, look_at
+
+log = structlog.get_logger()
 
 STARTED = (State.CONNECTED, State.CONNECTING, State.RECONNECTING)
 LOGOUT_SECONDS = 10.0
@@ -79,15 +91,18 @@ def disconnect(backend: Backend, reference: str, holder: Row) -> None:
 def delete(backend: Backend, row: Row) -> None:
     """Free the session's name and key at once; its owner logs the device out and removes every row.
 
-    One that was never paired and that no worker serves has nothing to log out, so its rows go at once.
+    One that isn't paired and that no worker serves has nothing to log out, so its rows go at once.
     """
     gone = not row.paired and not look_at(backend, row).owned
     with backend.connections.transaction(durable=True) as connection:
-        if gone:
-            remove_rows(connection, row.id)
-            return
         bury(connection, row.id)
-    sessions.nudge(backend, row.mode, row.shard, row.id)
+    if not gone:
+        sessions.nudge(backend, row.mode, row.shard, row.id)
+        return
+    try:
+        remove_session(backend.connections, row.id)
+    except DatabaseUnavailable:  # it is deleted for everybody; the first worker to serve its shard removes the rest
+        log.warning("rows_left_to_a_worker", session=row.id)
 
 
 def _wish(backend: Backend, row: Row, wanted: Wanted) -> None:
