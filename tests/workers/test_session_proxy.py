@@ -68,7 +68,7 @@ def session_through(
     proxy: str, database: Settings, connections: Connections
 ) -> Iterator[tuple[LiveSession, Tools]]:
     """A session of this proxy, not begun yet, where private addresses are not allowed."""
-    row = row_of(connections, add_session(connections, proxy=proxy))
+    row = row_of(connections, add_session(connections, proxy=proxy, paired=False))
     with tools_of(replace(database, allow_private_urls=False), connections) as tools:
         session = LiveSession(row, lease_of(connections.redis), tools)
         try:
