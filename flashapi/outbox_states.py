@@ -14,11 +14,21 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from flashapi import bus
+from flashapi import bus, outbox_doubts
 from flashapi.connections import Connections
-from flashapi.errors import FlashAPIError, QueueFull
+from flashapi.errors import FlashAPIError, OutcomeUnknown, QueueFull
 from flashapi.models.base import now_ms
-from flashapi.models.outbox import COUNTED_STATES, DIRECT_RANK, FINAL_STATES, SendState, outbox, queues, rank_of
+from flashapi.models.outbox import (
+    COUNTED_STATES,
+    DIRECT_RANK,
+    FINAL_STATES,
+    UNKNOWN_STATES,
+    WAITING_STATES,
+    SendState,
+    outbox,
+    queues,
+    rank_of,
+)
 from flashapi.models.sessions import Wanted, sessions
 from flashapi.queue_events import QueueUpdate
 
@@ -99,6 +109,7 @@ def move(
     """Move the session's rows that `which` selects and that are in one of `states`; how many there were.
 
     With `at_most` it takes those with the lowest `first`. `values` are further columns; `finished_at` is set here.
+    The end of a send in flight settles what its chat's receipts had to wait for.
     """
     bus.take_turn(connection, session_id)
     query = (
@@ -119,7 +130,87 @@ def move(
     _count(connection, session_id, change, _delays(after) - _delays(before))
     told = [row for row in after if not row["direct"] or to in FINAL_STATES]
     changes.recorded += _tell(connection, session_id, told)
+    for chat in {row["chat"] for row in before if row["state"] == SendState.SENDING and row["chat"]}:
+        settle(connection, changes, session_id, chat, values.get("message_id"))
     return len(rows)
+
+
+def leave_in_doubt(
+    connection: sa.Connection,
+    changes: Changes,
+    session_id: str,
+    which: Sequence[sa.ColumnElement[bool]],
+    to: SendState,
+    **values: Any,
+) -> int:
+    """Move sends in flight on, of which nobody knows whether they left; how many there were."""
+    bus.take_turn(connection, session_id)
+    outbox_doubts.note_attempts(connection, session_id, which)
+    return move(connection, changes, session_id, which, [SendState.SENDING], to, **values)
+
+
+def give_up(
+    connection: sa.Connection,
+    changes: Changes,
+    session_id: str,
+    which: Sequence[sa.ColumnElement[bool]],
+    states: Collection[SendState],
+    to: SendState,
+    *,
+    at_most: int | None = None,
+    **values: Any,
+) -> Counter[SendState]:
+    """Move sends that won't go out any more to FAILED or CANCELLED; how many there were, by what they are now.
+
+    Of a send with an attempt in doubt neither can be said: it becomes uncertain.
+    """
+    bus.take_turn(connection, session_id)
+    in_doubt = outbox_doubts.in_doubt(session_id)
+    given_up: Counter[SendState] = Counter()
+    for condition, state, further in (
+        (in_doubt, SendState.UNCERTAIN, values | {"error": wire(OutcomeUnknown())}),
+        (~in_doubt, to, values),
+    ):
+        left = at_most - given_up.total() if at_most else None
+        if left != 0:
+            given_up[state] += move(
+                connection, changes, session_id, [*which, condition], states, state, at_most=left, **further
+            )
+    return given_up
+
+
+def settle(connection: sa.Connection, changes: Changes, session_id: str, chat: str, sent_as: str | None = None) -> None:
+    """Tell of the chat's sends in doubt that have left, by its receipts.
+
+    While another send to the chat is in flight a receipt may be its own: that waits until its id (`sent_as`) is known.
+    """
+    receipts = outbox_doubts.receipts_in(connection, session_id, chat)
+    if not receipts:
+        return
+    if sent_as is not None:
+        outbox_doubts.forget_receipt(connection, session_id, sent_as)
+        receipts = [receipt for receipt in receipts if receipt.message_id != sent_as]
+    if is_in_flight(connection, session_id, chat):
+        return
+    attempts = outbox_doubts.attempts_in(connection, session_id, chat)
+    for row_id, receipt in outbox_doubts.must_have_left(attempts, receipts).items():
+        move(
+            connection,
+            changes,
+            session_id,
+            [outbox.c.id == row_id],
+            [*WAITING_STATES, *UNKNOWN_STATES],
+            SendState.SENT,
+            message_id=receipt.message_id,
+            message_timestamp=receipt.moment // 1_000,
+            error=None,
+        )
+
+
+def is_in_flight(connection: sa.Connection, session_id: str, chat: str) -> bool:
+    """Whether a send to this chat has begun and not come to its end."""
+    begun = (outbox.c.session_id == session_id, outbox.c.state == SendState.SENDING, outbox.c.chat == chat)
+    return connection.execute(sa.select(outbox.c.id).where(*begun).limit(1)).first() is not None
 
 
 def ensure_queue(connection: sa.Connection, session_id: str) -> None:

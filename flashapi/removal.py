@@ -15,15 +15,15 @@ from flashapi.models.contacts import contacts
 from flashapi.models.events import GLOBAL, DeliveryState, attempts, deliveries, endpoints, events
 from flashapi.models.groups import groups
 from flashapi.models.messages import messages
-from flashapi.models.outbox import SendState, idempotency_keys, outbox, queues
+from flashapi.models.outbox import SendState, doubts, idempotency_keys, outbox, queues, stray_receipts
 from flashapi.models.sessions import sessions
 
 BATCH = 500
 """So many rows a statement, and a transaction."""
-REMOVABLE_SENDS = (SendState.SENT, SendState.FAILED, SendState.CANCELLED)
+REMOVABLE_SENDS = (SendState.SENT, SendState.FAILED, SendState.CANCELLED, SendState.DISMISSED)
 """Sends that nobody asks about any more; an uncertain one is still counted, and stays until its owner has decided."""
 UNFINISHED = (DeliveryState.WAITING, DeliveryState.SLOW)
-_LARGE = (messages, outbox, poll_votes, calls, chats, contacts, groups)
+_LARGE = (messages, outbox, doubts, stray_receipts, poll_votes, calls, chats, contacts, groups)
 _KEYS = idempotency_keys.c
 
 

@@ -13,7 +13,7 @@ from flashapi import shards
 from flashapi.dispatch import Action
 from flashapi.errors import NoWorker, SessionNotFound
 from flashapi.models.sessions import sessions as table
-from workers import outbox_rows, outbox_sent, questions
+from workers import outbox_rows, questions
 from workers.lane_worker import LaneWorker, Ticket
 from workers.live_session import LiveSession
 from workers.tools import Tools
@@ -39,8 +39,6 @@ class HeldShard:
         rows = self._rows()
         ours = [row.id for row in rows]
         uncertain = persistently(lambda: outbox_rows.recover(self._tools.connections, ours, self.lease.epoch))
-        early = self._tools.inbound.early
-        persistently(lambda: outbox_sent.settle_put_aside(self._tools.connections, early, ours))
         recovered = self._worker.recover()
         log.info(
             "shard_claimed", mode=self.lease.mode, shard=self.lease.shard, epoch=self.lease.epoch,

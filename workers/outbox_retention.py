@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 
+from flashapi import outbox_doubts
 from flashapi.connections import Connections
 from flashapi.models.base import now_ms
 from flashapi.models.outbox import idempotency_keys, outbox
@@ -15,6 +16,7 @@ KEYS_KEPT_MS = DAY_MS
 def trim(connections: Connections, days: float) -> bool:
     """Remove one batch of each; whether there may be more. Raises DatabaseUnavailable."""
     oldest = now_ms() - round(days * DAY_MS)
+    outbox_doubts.remove_older(connections, oldest)
     over = sa.select(outbox.c.id).where(*sends_over(oldest)).order_by(outbox.c.finished_at).limit(BATCH)
     keys = idempotency_keys.c
     expired = sa.select(keys.session_id, keys.route, keys.key).where(keys.created_at < now_ms() - KEYS_KEPT_MS)

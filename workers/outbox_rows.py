@@ -10,7 +10,7 @@ from flashapi import outbox_states, queue_settings
 from flashapi.connections import Connections
 from flashapi.errors import FlashAPIError, NotFound, NoWorker, OutcomeUnknown, from_wire
 from flashapi.models.base import now_ms
-from flashapi.models.outbox import DIRECT_RANK, FINAL_STATES, SendState, outbox, queues
+from flashapi.models.outbox import DIRECT_RANK, FINAL_STATES, UNKNOWN_STATES, SendState, outbox, queues
 from flashapi.queue_settings import LONGEST_GAP_MS, Policy, QueueSettings
 
 ABANDONED_MS = 10 * 60_000
@@ -170,23 +170,25 @@ def unclaim(connections: Connections, row: Row, epoch: int) -> bool:
 
 
 def mark_failed(connections: Connections, row: Row, epoch: int, error: FlashAPIError) -> bool:
-    """It did not leave, and won't. Also for a row that was never claimed."""
-    return _move(
-        connections, row, [outbox.c.id == row.id, _ours(epoch)], [SendState.QUEUED, SendState.SENDING],
-        SendState.FAILED, error=outbox_states.wire(error),
-    )  # fmt: skip
+    """It did not leave, and won't; uncertain if an earlier attempt may have. Also for a row that was never claimed."""
+    states = [SendState.QUEUED, SendState.SENDING]
+    with outbox_states.changing(connections) as (connection, changes):
+        ended = outbox_states.give_up(
+            connection, changes, row.session_id, [outbox.c.id == row.id, _ours(epoch)], states, SendState.FAILED,
+            error=outbox_states.wire(error),
+        )  # fmt: skip
+    return ended.total() > 0
 
 
 def mark_uncertain(
     connections: Connections, row: Row, epoch: int, error: FlashAPIError, policy: Policy = Policy.HOLD
 ) -> bool:
     """Nobody can say whether it left: it is held, or queued again where that is the policy."""
+    again = policy is Policy.RESEND and not row.direct and row.attempts + 1 < RESENT_AT_MOST
+    to, values = (SendState.QUEUED, {}) if again else (SendState.UNCERTAIN, {"error": outbox_states.wire(error)})
     which = [outbox.c.id == row.id, _ours(epoch)]
-    if policy is Policy.RESEND and not row.direct and row.attempts + 1 < RESENT_AT_MOST:
-        return _move(connections, row, which, [SendState.SENDING], SendState.QUEUED)
-    return _move(
-        connections, row, which, [SendState.SENDING], SendState.UNCERTAIN, error=outbox_states.wire(error)
-    )  # fmt: skip
+    with outbox_states.changing(connections) as (connection, changes):
+        return outbox_states.leave_in_doubt(connection, changes, row.session_id, which, to, **values) > 0
 
 
 def recover(connections: Connections, session_ids: list[str], epoch: int) -> int:
@@ -208,13 +210,10 @@ def recover(connections: Connections, session_ids: list[str], epoch: int) -> int
         with outbox_states.changing(connections) as (connection, changes):
             if queue_settings.read(stored).policy is Policy.RESEND:
                 again = [*left, outbox.c.direct.is_(False), outbox.c.attempts < RESENT_AT_MOST]
-                moved += outbox_states.move(
-                    connection, changes, session_id, again, [SendState.SENDING], SendState.QUEUED
-                )
-            moved += outbox_states.move(
-                connection, changes, session_id, left, [SendState.SENDING], SendState.UNCERTAIN,
-                error=outbox_states.wire(OutcomeUnknown()),
-            )  # fmt: skip
+                moved += outbox_states.leave_in_doubt(connection, changes, session_id, again, SendState.QUEUED)
+            moved += outbox_states.leave_in_doubt(
+                connection, changes, session_id, left, SendState.UNCERTAIN, error=outbox_states.wire(OutcomeUnknown())
+            )
     return moved
 
 
@@ -242,7 +241,7 @@ def _outcome(row: Any) -> dict[str, Any] | FlashAPIError:
     if row.state == SendState.CANCELLED:
         return NoWorker(retry_after=5)
     error = from_wire(json.loads(row.error)) if row.error else OutcomeUnknown()
-    if row.state == SendState.UNCERTAIN:
+    if row.state in UNKNOWN_STATES:
         error.details["reference"] = str(row.id)
     return error
 

@@ -241,7 +241,7 @@ class Sender:
         self, row: rows.Row, queue: rows.Queue, ready: _Prepared, claimed_at: int, failure: FlashAPIError
     ) -> None:
         """Unless a receipt has come meanwhile that only this send can have caused."""
-        known = self._early.unclaimed(row.session_id, ready.chat, claimed_at)
+        known = persistently(lambda: outbox_sent.id_by_receipt(self._connections, row, ready.chat, claimed_at))
         if known is None:
             policy = queue.settings.policy
             persistently(

@@ -1,14 +1,16 @@
 """A send that left: its row, its message and what they tell, in one transaction; also where only a receipt says so."""
 
 import json
+from typing import Any
 
 import sqlalchemy as sa
 from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message
 
-from flashapi import bus, outbox_states
+from flashapi import bus, outbox_doubts, outbox_states
 from flashapi.connections import Connections
 from flashapi.events import Event, MessageStatus, MessageUpdate, Person, message_key
-from flashapi.models.outbox import SendState, outbox
+from flashapi.models.base import now_ms
+from flashapi.models.outbox import UNKNOWN_STATES, WAITING_STATES, SendState, outbox
 from flashapi.models.sessions import sessions
 from workers import amendments
 from workers.chat_rows import note_message
@@ -44,18 +46,13 @@ def mark_sent(
         bus.take_turn(connection, row.session_id)
         # A receipt may have been faster than this; its event has told more than `sent` would.
         status = early.known(row.session_id, message_id) or MessageStatus.SENT
-        outbox_states.move(
-            connection,
-            changes,
-            row.session_id,
-            [outbox.c.id == row.id],
-            [SendState.SENDING, SendState.UNCERTAIN, SendState.QUEUED],
-            SendState.SENT,
-            chat=chat,
-            message_id=message_id,
-            message_timestamp=timestamp,
-            error=None,
-        )
+        values: dict[str, Any] = {"chat": chat, "message_id": message_id, "message_timestamp": timestamp, "error": None}
+        which = [outbox.c.id == row.id]
+        in_flight = [SendState.SENDING]
+        if not outbox_states.move(connection, changes, row.session_id, which, in_flight, SendState.SENT, **values):
+            _end_doubt(connection, changes, row, values)
+        if status is not MessageStatus.SENT:
+            outbox_doubts.pass_over(connection, row.session_id, chat, message_id, now_ms())
         added = insert_message(
             connection,
             row.session_id,
@@ -83,50 +80,44 @@ def mark_sent(
             advance_status(connection, row.session_id, message_id, latest)
 
 
-def settle_by_receipt(
-    connection: sa.Connection, early: EarlyReceipts, session_id: str, message_id: str, chat: str, moment_ms: int
-) -> list[bus.Recorded]:
-    """A receipt for an id that nobody here has stored: a send to that chat which is in doubt has left, then (D4).
+def _end_doubt(connection: sa.Connection, changes: outbox_states.Changes, row: Row, values: dict[str, Any]) -> None:
+    """An attempt that was in doubt is known to have left, and as what; unless that was written down before."""
+    states = [*WAITING_STATES, *UNKNOWN_STATES]
+    which = [outbox.c.id == row.id]
+    if outbox_states.move(connection, changes, row.session_id, which, states, SendState.SENT, **values):
+        outbox_doubts.forget_attempt(connection, row.id)
+        outbox_states.settle(connection, changes, row.session_id, values["chat"], values["message_id"])
 
-    Of several it is the last that had begun by the receipt's time: phones tell at once that something has come. While
-    another send to the chat is in flight the receipt may be its own: it is remembered until that is known.
+
+def settle_by_receipt(
+    connection: sa.Connection, session_id: str, message_id: str, chat: str, moment_ms: int
+) -> list[bus.Recorded]:
+    """The first receipt for an id that nobody here has stored: a send to that chat which is in doubt has left, then.
+
+    It is kept: it proves something only together with the others, and where a send to the chat is in flight it may be
+    its own (D4).
     """
+    receipt = outbox_doubts.Receipt(message_id, moment_ms)
     if not message_id.startswith(OUR_IDS) or _is_settled(connection, session_id, message_id):
         return []
-    in_chat = [outbox.c.session_id == session_id, outbox.c.chat == chat]
-    # The receipt counts whole seconds.
-    begun = [*in_chat, outbox.c.sending_at.is_not(None), outbox.c.sending_at < moment_ms + 1_000]
-    in_flight = sa.select(outbox.c.id).where(*in_chat, outbox.c.state == SendState.SENDING)
-    if connection.execute(in_flight).first() is not None:
-        early.put_aside(session_id, message_id, chat, moment_ms)
+    attempts = outbox_doubts.attempts_in(connection, session_id, chat)
+    in_flight = outbox_states.is_in_flight(connection, session_id, chat)
+    if not in_flight and not any(attempt.may_have(receipt) for attempt in attempts):
         return []
+    outbox_doubts.note_receipt(connection, session_id, chat, receipt)
     changes = outbox_states.Changes()
-    in_doubt = sa.or_(
-        outbox.c.state == SendState.UNCERTAIN,
-        sa.and_(outbox.c.state == SendState.QUEUED, outbox.c.attempts > 0),  # to be sent again
-    )
-    outbox_states.move(
-        connection,
-        changes,
-        session_id,
-        [*begun, in_doubt],
-        [SendState.UNCERTAIN, SendState.QUEUED],
-        SendState.SENT,
-        at_most=1,
-        first=outbox.c.sending_at.desc(),
-        message_id=message_id,
-        message_timestamp=moment_ms // 1_000,
-        error=None,
-    )
+    outbox_states.settle(connection, changes, session_id, chat)
     return changes.recorded
 
 
-def settle_put_aside(connections: Connections, early: EarlyReceipts, session_ids: list[str]) -> None:
-    """Apply the receipts that were replayed from a dead owner's journal while its sends still looked in flight."""
-    for session_id, message_id, chat, moment_ms in early.put_aside_for(set(session_ids)):
-        with outbox_states.changing(connections) as (connection, changes):
-            bus.take_turn(connection, session_id)
-            changes.recorded += settle_by_receipt(connection, early, session_id, message_id, chat, moment_ms)
+def id_by_receipt(connections: Connections, row: Row, chat: str, began_at: int) -> str | None:
+    """The id of a send in flight of which only a receipt has told; None if that may be another's."""
+    attempt = outbox_doubts.Attempt(row.id, began_at)
+    with connections.reading() as connection:
+        receipts = outbox_doubts.receipts_in(connection, row.session_id, chat)
+        others = outbox_doubts.attempts_in(connection, row.session_id, chat) if receipts else []
+    receipt = outbox_doubts.receipt_of(attempt, others, receipts)
+    return receipt.message_id if receipt is not None else None
 
 
 def _is_settled(connection: sa.Connection, session_id: str, message_id: str) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from neonize.proto import Neonize_pb2 as wire
 
-from flashapi import bus
+from flashapi import bus, outbox_doubts
 from flashapi.events import Event, MessageStatus, MessageUpdate, Person, PresenceUpdate
 from flashapi.models.base import now_ms
 from flashapi.models.sessions import sessions
@@ -100,6 +100,7 @@ def _told(connection: sa.Connection, session: Any, event: Event | None) -> list[
 
 def _store_receipt(connection: sa.Connection, early: EarlyReceipts, session: Any, entry: Entry) -> Stored:
     stored = Stored()
+    moment_ms = from_whatsapp.receipt_time(entry.raw)
     for update in from_whatsapp.receipt_updates(entry.raw):
         is_news = early.note(entry, update.id, update.status)
         try:
@@ -108,10 +109,10 @@ def _store_receipt(connection: sa.Connection, early: EarlyReceipts, session: Any
             if is_news:  # sent by the phone itself long ago, or by us a moment ago
                 chat = people.names(connection, session.mode, [update.chat])[update.chat].preferred
                 named = replace(update, chat=chat)  # receipts carry only the LID
-                moment_ms = from_whatsapp.receipt_time(entry.raw)
-                stored.recorded += outbox_sent.settle_by_receipt(
-                    connection, early, session.id, update.id, named.chat, moment_ms
-                )
+                if _tells_of_a_send(update):
+                    stored.recorded += outbox_sent.settle_by_receipt(
+                        connection, session.id, update.id, named.chat, moment_ms
+                    )
                 stored.recorded.append(bus.record(connection, session.id, session.name, named))
             continue
         early.take(session.id, update.id)
@@ -124,10 +125,17 @@ def _store_receipt(connection: sa.Connection, early: EarlyReceipts, session: Any
                 participant=update.participant,
             )
             stored.recorded.append(bus.record(connection, session.id, session.name, moved))
+            if _tells_of_a_send(update):
+                outbox_doubts.pass_over(connection, session.id, row.chat, update.id, moment_ms)
             if not row.from_me and update.status is MessageStatus.READ:  # read on another device of the account
                 stored.recorded += _told(connection, session, chat_rows.note_read(connection, session.id, row.chat))
             _touch(connection, session)
     return stored
+
+
+def _tells_of_a_send(update: MessageUpdate) -> bool:
+    """Whether a message of ours has just reached somebody; it may be read long after, when it is stored no more."""
+    return update.from_me and update.status is MessageStatus.DELIVERED
 
 
 def _touch(connection: sa.Connection, session: Any) -> None:

@@ -36,9 +36,14 @@ class ClearQueue(MethodView):
     @session_key
     @blp.response(200, ClearedAnswer)
     def post(self) -> dict[str, Any]:
-        """Cancelar as mensagens da fila que ainda não começaram a ser enviadas."""
-        cancelled = queue.clear(backend(), current_session().id)
-        return {"message": "Fila de mensagens limpa com sucesso", "data": {"cancelled": cancelled}}
+        """Cancelar as mensagens da fila que ainda não começaram a ser enviadas.
+
+        As que esperam para ser enviadas de novo, sem que se saiba se já saíram, ficam `uncertain`.
+        """
+        return {
+            "message": "Fila de mensagens limpa com sucesso",
+            "data": queue.clear(backend(), current_session().id),
+        }
 
 
 @blp.route("/pause")
@@ -83,9 +88,13 @@ class Send(MethodView):
     @blp.failure(404, "Envio não encontrado")
     @blp.failure(409, "O envio já começou ou já terminou", schema="SendConflict")
     def delete(self, row_id: int) -> dict[str, Any]:
-        """Cancelar um envio que ainda não começou."""
-        cancelled = queue.cancel(backend(), current_session().id, row_id)
-        return {"message": "Envio cancelado com sucesso", "data": cancelled}
+        """Cancelar um envio que ainda não começou, ou dispensar um que ficou incerto.
+
+        Um que espera para ser enviado de novo, sem que se saiba se já saiu, não é cancelado: fica `uncertain`. Um
+        `uncertain` fica `dismissed`: não é mais contado, e um recibo ainda pode mostrar que foi enviado.
+        """
+        withdrawn = queue.cancel(backend(), current_session().id, row_id)
+        return {"message": queue.WITHDRAWN.get(withdrawn["state"], queue.WITHDRAWN_SINCE), "data": withdrawn}
 
 
 @blp.route("/<int:row_id>/retry")
@@ -93,9 +102,9 @@ class RetrySend(MethodView):
     @session_key
     @blp.response(200, SendAnswer)
     @blp.failure(404, "Envio não encontrado")
-    @blp.failure(409, "O envio não falhou, não foi cancelado nem está incerto", schema="SendConflict")
+    @blp.failure(409, "O envio não falhou, não foi cancelado, nem está incerto ou dispensado", schema="SendConflict")
     def post(self, row_id: int) -> dict[str, Any]:
-        """Pôr um envio que falhou, foi cancelado ou ficou incerto de novo na fila."""
+        """Pôr de novo na fila um envio que falhou, foi cancelado, ficou incerto ou foi dispensado."""
         return {"message": "Envio de volta na fila", "data": queue.retry(backend(), current_session(), row_id)}
 
 

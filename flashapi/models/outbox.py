@@ -8,7 +8,10 @@ from flashapi.models.base import OPTIONS, LongText, Millis, RowId, metadata
 
 
 class SendState(StrEnum):
-    """scheduled → queued → sending → sent | failed; cancelled before it left; uncertain when nobody can say."""
+    """scheduled → queued → sending → sent | failed; cancelled before it left; uncertain when nobody can say.
+
+    An uncertain send that its owner has done with is `dismissed`: that says nothing of whether it left.
+    """
 
     SCHEDULED = "scheduled"
     QUEUED = "queued"
@@ -17,9 +20,12 @@ class SendState(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
     UNCERTAIN = "uncertain"
+    DISMISSED = "dismissed"
 
 
-FINAL_STATES = (SendState.SENT, SendState.FAILED, SendState.CANCELLED, SendState.UNCERTAIN)
+UNKNOWN_STATES = (SendState.UNCERTAIN, SendState.DISMISSED)
+"""Nobody can say whether it left."""
+FINAL_STATES = (SendState.SENT, SendState.FAILED, SendState.CANCELLED, *UNKNOWN_STATES)
 WAITING_STATES = (SendState.QUEUED, SendState.SCHEDULED)
 COUNTED_STATES = (SendState.QUEUED, SendState.SCHEDULED, SendState.SENDING, SendState.UNCERTAIN)
 """Those whose number `queues` keeps, in columns of the same names."""
@@ -84,6 +90,35 @@ queues = sa.Table(
     **OPTIONS,
 )
 """What there is to know about a session's queue without looking at its rows. Direct rows aren't counted."""
+
+doubts = sa.Table(
+    "outbox_doubts",
+    metadata,
+    sa.Column("id", RowId, primary_key=True, autoincrement=True),
+    sa.Column("session_id", sa.String(36), nullable=False),
+    sa.Column("row_id", RowId, nullable=False),  # of a send that may have gone out again, or be removed, since
+    sa.Column("chat", sa.String(128), nullable=False),
+    sa.Column("began_at", Millis, nullable=False),
+    sa.Column("passed_at", Millis),  # when a later message of ours had reached the chat
+    sa.Index(None, "session_id", "chat"),
+    sa.Index(None, "row_id"),
+    **OPTIONS,
+)
+"""The attempts to send of which nobody knows whether they left, each by itself: a row may have several."""
+
+stray_receipts = sa.Table(
+    "outbox_receipts",
+    metadata,
+    sa.Column("id", RowId, primary_key=True, autoincrement=True),
+    sa.Column("session_id", sa.String(36), nullable=False),
+    sa.Column("message_id", sa.String(128), nullable=False),
+    sa.Column("chat", sa.String(128), nullable=False),
+    sa.Column("moment", Millis, nullable=False),  # WhatsApp's, in whole seconds
+    sa.UniqueConstraint("session_id", "message_id"),
+    sa.Index(None, "session_id", "chat"),
+    **OPTIONS,
+)
+"""The first receipts of messages that no send is known to have become; some attempt in doubt has, each one."""
 
 idempotency_keys = sa.Table(
     "idempotency_keys",

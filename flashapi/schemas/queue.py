@@ -14,6 +14,10 @@ from flashapi.schemas.sessions import RestrictionSchema
 from flashapi.schemas.texts import Form
 
 BULK_MOST = 1_000
+STATES = (
+    "scheduled, queued e sending: ainda por enviar; sent: enviado; failed e cancelled: não saiu; "
+    "uncertain: não se sabe se saiu; dismissed: era uncertain e foi dispensado"
+)
 CLOCK = Form("^([01][0-9]|2[0-3]):[0-5][0-9]$", error="deve ser uma hora como 22:00")
 
 
@@ -98,6 +102,9 @@ class ClearedSchema(Schema):
     """What clearing the queue did."""
 
     cancelled = fields.Integer()
+    uncertain = fields.Integer(
+        metadata={"description": "Esperavam para ser enviadas de novo; uma tentativa anterior pode ter chegado"}
+    )
 
 
 class SendErrorSchema(Schema):
@@ -117,7 +124,9 @@ class OutboxSendSchema(Schema):
     """A send, whatever became of it."""
 
     id = fields.String(metadata={"description": "A referência do envio", "example": "42"})
-    state = fields.String(validate=validate.OneOf([state.value for state in SendState]))
+    state = fields.String(
+        validate=validate.OneOf([state.value for state in SendState]), metadata={"description": STATES}
+    )
     queued = fields.Boolean(metadata={"description": "false: envio direto"})
     type = fields.String(metadata={"example": "text"})
     to = fields.String()

@@ -148,7 +148,7 @@ def _follow(backend: Backend, session: Row, row_id: int, ends: float, *, may_can
                 raise from_wire(json.loads(row.error)) if row.error else FlashAPIError()
             case SendState.CANCELLED:
                 raise NoWorker(retry_after=5)
-            case SendState.UNCERTAIN:
+            case SendState.UNCERTAIN | SendState.DISMISSED:
                 raise OutcomeUnknown(reference=str(row_id))
         if time.monotonic() >= ends:
             if may_cancel and _give_up(backend, session, row_id):

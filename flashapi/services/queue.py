@@ -1,6 +1,8 @@
 """The session's queue as its owner sees and steers it: how long it is, its rows, its settings."""
 
 import json
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -8,7 +10,7 @@ import sqlalchemy as sa
 from flashapi import bus, outbox_states, queue_settings
 from flashapi.errors import Conflict, NeverPaired, NotFound
 from flashapi.media.spool import file_named_in
-from flashapi.models.outbox import WAITING_STATES, SendState, outbox, queues, rank_of
+from flashapi.models.outbox import UNKNOWN_STATES, WAITING_STATES, SendState, outbox, queues, rank_of
 from flashapi.services import outbox as sending
 from flashapi.services.backend import Backend
 from flashapi.services.sessions import Row
@@ -18,8 +20,14 @@ from flashapi.timestamps import iso
 CANCELLED_AT_ONCE = 500
 NO_SUCH_ROW = "Envio não encontrado"
 NOT_WAITING = "O envio já começou ou já terminou e não pode ser cancelado"
-NOT_OVER = "Só um envio que falhou, foi cancelado ou ficou incerto pode ser repetido"
-AGAIN = (SendState.FAILED, SendState.UNCERTAIN, SendState.CANCELLED)
+NOT_OVER = "Só um envio que falhou, foi cancelado, ficou incerto ou foi dispensado pode ser repetido"
+WITHDRAWN = {
+    SendState.CANCELLED: "Envio cancelado com sucesso",
+    SendState.UNCERTAIN: "Envio retirado da fila; uma tentativa anterior pode ter chegado ao WhatsApp",
+    SendState.DISMISSED: "Envio incerto dispensado; ele pode ter chegado ao WhatsApp",
+}
+WITHDRAWN_SINCE = "Envio retirado da fila; desde então seu estado mudou"
+AGAIN = (SendState.FAILED, SendState.CANCELLED, *UNKNOWN_STATES)
 
 _SHOWN = [column for column in outbox.c if column.name != "payload"]
 
@@ -71,13 +79,19 @@ def one(backend: Backend, session_id: str, row_id: int) -> dict[str, Any]:
 
 
 def cancel(backend: Backend, session_id: str, row_id: int) -> dict[str, Any]:
-    """Take a send back that has not begun. Raises NotFound, Conflict."""
+    """Take a send back that has not begun, or be done with an uncertain one. Raises NotFound, Conflict.
+
+    One that waits to go out again, since nobody knows whether it has left, becomes uncertain.
+    """
+    which = [outbox.c.id == row_id]
     with outbox_states.changing(backend.connections, durable=True) as (connection, changes):
-        moved = outbox_states.move(
-            connection, changes, session_id, [outbox.c.id == row_id], WAITING_STATES, SendState.CANCELLED
+        done = outbox_states.give_up(
+            connection, changes, session_id, which, WAITING_STATES, SendState.CANCELLED
+        ).total() or outbox_states.move(
+            connection, changes, session_id, which, [SendState.UNCERTAIN], SendState.DISMISSED
         )
     cancelled = one(backend, session_id, row_id)
-    if not moved:
+    if not done:
         raise Conflict(NOT_WAITING, state=cancelled["state"])
     return cancelled
 
@@ -111,23 +125,33 @@ def _check_file(backend: Backend, session_id: str, row_id: int) -> None:
         backend.spool.path(name)
 
 
-def clear(backend: Backend, session_id: str) -> int:
-    """Cancel every queued send that has not begun; returns how many."""
+def clear(backend: Backend, session_id: str) -> dict[str, int]:
+    """Take every queued send back that has not begun; returns how many were cancelled, and how many are uncertain now.
+
+    Those that wait to go out again are, since nobody knows whether they have left.
+    """
     with backend.connections.reading() as connection:
         newest = connection.scalar(sa.select(sa.func.max(outbox.c.id)).where(outbox.c.session_id == session_id))
     # What is accepted while this works is not meant.
     which = [outbox.c.direct.is_(False), outbox.c.id <= (newest or 0)]
-    cancelled = 0
-    for state in WAITING_STATES:
-        while True:
-            with outbox_states.changing(backend.connections, durable=True) as (connection, changes):
-                moved = outbox_states.move(
-                    connection, changes, session_id, which, [state], SendState.CANCELLED, at_most=CANCELLED_AT_ONCE
+    cleared: Counter[SendState] = Counter()
+    while True:
+        batch = _clear_some(backend, session_id, which)
+        cleared += batch
+        if batch.total() < CANCELLED_AT_ONCE:
+            return {"cancelled": cleared[SendState.CANCELLED], "uncertain": cleared[SendState.UNCERTAIN]}
+
+
+def _clear_some(backend: Backend, session_id: str, which: Sequence[sa.ColumnElement[bool]]) -> Counter[SendState]:
+    """Both states in one transaction, under the session's turn: no row slips from one into the other between them."""
+    cleared: Counter[SendState] = Counter()
+    with outbox_states.changing(backend.connections, durable=True) as (connection, changes):
+        for state in WAITING_STATES:
+            if left := CANCELLED_AT_ONCE - cleared.total():
+                cleared += outbox_states.give_up(
+                    connection, changes, session_id, which, [state], SendState.CANCELLED, at_most=left
                 )
-            cancelled += moved
-            if moved < CANCELLED_AT_ONCE:
-                break
-    return cancelled
+    return cleared
 
 
 def pause(backend: Backend, session: Row, paused: bool) -> dict[str, Any]:

@@ -1,4 +1,8 @@
-"""Messages in the order of their time; what goes by its age is found by it; every replaced webhook secret is kept."""
+"""Messages in the order of their time; what goes by its age is found by it; every replaced webhook secret is kept;
+attempts to send that are in doubt, each by itself.
+"""
+
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,12 +12,21 @@ down_revision = "0002"
 branch_labels = None
 depends_on = None
 
+ROW_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+OPTIONS: dict[str, Any] = {
+    "mysql_charset": "utf8mb4",
+    "mysql_collate": "utf8mb4_bin",
+    "mysql_engine": "InnoDB",
+    "sqlite_autoincrement": True,
+}
+
 
 def upgrade() -> None:
     """Bring the tables to this version's shape, with what they hold."""
     _order_messages_by_time()
     _find_by_age()
     _keep_each_previous_secret()
+    _keep_doubts()
 
 
 def downgrade() -> None:
@@ -22,6 +35,8 @@ def downgrade() -> None:
     op.add_column("endpoints", sa.Column("previous_until", sa.BigInteger()))
     op.drop_column("endpoints", "previous_secrets")
     op.drop_index("ix_events_time", "events")
+    op.drop_table("outbox_receipts")
+    op.drop_table("outbox_doubts")
     op.drop_index("ix_calls_created_at", "calls")
     op.drop_index("ix_poll_votes_voted_at", "poll_votes")
     op.create_index("ix_messages_session_id_id", "messages", ["session_id", "id"])
@@ -59,3 +74,38 @@ def _keep_each_previous_secret() -> None:
         connection.execute(endpoints.update().where(endpoints.c.id == row.id).values(previous_secrets=kept))
     op.drop_column("endpoints", "previous_secret")
     op.drop_column("endpoints", "previous_until")
+
+
+def _keep_doubts() -> None:
+    op.create_table(
+        "outbox_doubts",
+        sa.Column("id", ROW_ID, autoincrement=True, nullable=False),
+        sa.Column("session_id", sa.String(36), nullable=False),
+        sa.Column("row_id", ROW_ID, nullable=False),
+        sa.Column("chat", sa.String(128), nullable=False),
+        sa.Column("began_at", sa.BigInteger(), nullable=False),
+        sa.Column("passed_at", sa.BigInteger()),
+        sa.PrimaryKeyConstraint("id", name="pk_outbox_doubts"),
+        **OPTIONS,
+    )
+    op.create_index("ix_outbox_doubts_session_id_chat", "outbox_doubts", ["session_id", "chat"])
+    op.create_index("ix_outbox_doubts_row_id", "outbox_doubts", ["row_id"])
+    op.create_table(
+        "outbox_receipts",
+        sa.Column("id", ROW_ID, autoincrement=True, nullable=False),
+        sa.Column("session_id", sa.String(36), nullable=False),
+        sa.Column("message_id", sa.String(128), nullable=False),
+        sa.Column("chat", sa.String(128), nullable=False),
+        sa.Column("moment", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_outbox_receipts"),
+        sa.UniqueConstraint("session_id", "message_id", name="uq_outbox_receipts_session_id_message_id"),
+        **OPTIONS,
+    )
+    op.create_index("ix_outbox_receipts_session_id_chat", "outbox_receipts", ["session_id", "chat"])
+    # What was in doubt until now: uncertain, or to be sent again.
+    op.execute(
+        "INSERT INTO outbox_doubts (session_id, row_id, chat, began_at)"
+        " SELECT session_id, id, chat, sending_at FROM outbox"
+        " WHERE chat IS NOT NULL AND sending_at IS NOT NULL"
+        " AND (state = 'uncertain' OR (state = 'queued' AND attempts > 0))"
+    )

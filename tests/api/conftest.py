@@ -14,6 +14,7 @@ from flask.testing import FlaskClient
 from flashapi import shards
 from flashapi.api.current import EXTENSION
 from flashapi.app import create_app
+from flashapi.connections import Connections
 from flashapi.models.sessions import State, sessions
 from flashapi.services.backend import Backend
 from flashapi.settings import Settings
@@ -90,6 +91,18 @@ def charlie(app: Flask) -> Caller:
 def alice(root: Caller) -> Owner:
     """Owns the session `alice-vendas`."""
     return own_session(root, "alice-vendas")
+
+
+@pytest.fixture
+def linked_alice(database: Settings, connections: Connections) -> Iterator[Owner]:
+    """Alice's session, linked to a phone and not connected, on either database."""
+    made = create_app(database)
+    owner = own_session(Caller(made.test_client(), database.global_api_key), "alice-vendas")
+    with connections.transaction() as connection:
+        connection.execute(sessions.update().values(paired=True))
+    yield owner
+    opened: Backend = made.extensions[EXTENSION]
+    opened.connections.close()
 
 
 @pytest.fixture

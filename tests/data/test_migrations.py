@@ -16,6 +16,7 @@ from flashapi.models import metadata
 from flashapi.models.events import endpoints
 from flashapi.models.messages import messages
 from flashapi.models.sessions import sessions
+from flashapi.outbox_doubts import attempts_in
 from flashapi.settings import Settings
 from flashapi.shards import shard_of
 from tests.workers.rows import add_session
@@ -77,6 +78,26 @@ def test_another_number_of_shards_spreads_the_sessions_anew(connections: Connect
     with connections.reading() as connection:
         placed = {row.id: row.shard for row in connection.execute(sa.select(sessions.c.id, sessions.c.shard))}
     assert placed == {each: shard_of(each, 3) for each in ids}
+
+
+def test_sends_in_doubt_are_so_after_the_migration(database: Settings) -> None:
+    """Those that are uncertain, and those that wait to go out again."""
+    migrate(database, "0002")
+    engine = create_engine(database.database_url, 1)
+    began = {"uncertain": 1_000, "queued": 2_000, "sent": 3_000, "cancelled": 4_000}
+    send = (
+        "INSERT INTO outbox (session_id, action, recipient, payload, direct, `rank`, due_at, delay_ms, state, attempts,"
+        " epoch, chat, created_at, sending_at)"
+        " VALUES ('a', 'send_text', '5511', '{}', 0, 100, 0, 0, :state, 1, 1, 'bob@lid', 1, :moment)"
+    )
+    with engine.begin() as connection:
+        for state, moment in began.items():
+            connection.execute(sa.text(send), {"state": state, "moment": moment})
+    migrate(database)
+    with engine.connect() as connection:
+        attempts = attempts_in(connection, "a", "bob@lid")
+    engine.dispose()
+    assert [each.began_at for each in attempts] == [1_000, 2_000]
 
 
 def test_the_originals_database_is_left_alone(database: Settings) -> None:
