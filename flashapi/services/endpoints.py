@@ -23,6 +23,7 @@ from flashapi.models.events import (
     endpoints,
 )
 from flashapi.models.sessions import sessions
+from flashapi.services import windows
 from flashapi.services.backend import Backend
 from flashapi.services.webhooks import REMOVED
 from flashapi.webhooks import attempts, secrets
@@ -35,6 +36,8 @@ Row = sa.Row[Any]
 
 AT_MOST = 50
 """Endpoints of one owner: each event is written down once for each."""
+FRONT = 1_500
+"""More than one a minute for a day: so often one behind the head is tried before the endpoint is paused."""
 UNKNOWN = "Webhook não encontrado"
 UNSEALABLE = "WEBHOOK_SECRET_KEY não está definida: sem ela os segredos dos webhooks não podem ser guardados"
 
@@ -55,14 +58,11 @@ def get(backend: Backend, owner: str, endpoint_id: int) -> Row:
 def waiting(backend: Backend, endpoint_id: int) -> dict[str, int]:
     """How many deliveries are not done, by state."""
     unfinished = (DeliveryState.WAITING, DeliveryState.SLOW, DeliveryState.DEAD)
-    counted = (
-        sa.select(deliveries.c.state, sa.func.count())
-        .where(deliveries.c.endpoint_id == endpoint_id, deliveries.c.state.in_(unfinished))
-        .group_by(deliveries.c.state)
-    )
-    with backend.connections.reading() as connection:
-        found: dict[str, int] = {state: count for state, count in connection.execute(counted)}
-    return {state.value: found.get(state, 0) for state in unfinished}
+    theirs = deliveries.c.endpoint_id == endpoint_id
+    return {
+        state.value: windows.count(backend.connections, deliveries.c.id, [deliveries.c.state == state, theirs])
+        for state in unfinished
+    }
 
 
 def create(backend: Backend, owner: str, **fields: Any) -> tuple[Row, str]:
@@ -190,9 +190,13 @@ def _change(connection: sa.Connection, endpoint_id: int, **columns: Any) -> None
 
 
 def _hurry(connection: sa.Connection, endpoint_id: int) -> None:
-    """Let what waits after a failure be tried again at once."""
+    """Let what waits after a failure be tried again at once: the head, and what was tried behind it, which is the front
+    of the line. It may be very long."""
     waiting = (deliveries.c.endpoint_id == endpoint_id, deliveries.c.state == DeliveryState.WAITING)
-    connection.execute(deliveries.update().where(*waiting, deliveries.c.next_at > 0).values(next_at=0))
+    behind = sa.select(deliveries.c.id).where(*waiting).order_by(deliveries.c.id).limit(1).offset(FRONT)
+    edge = connection.scalar(behind)
+    front = windows.within(deliveries.c.id, (None, edge))
+    connection.execute(deliveries.update().where(*waiting, *front, deliveries.c.next_at > 0).values(next_at=0))
 
 
 def _check(backend: Backend, url: str) -> None:

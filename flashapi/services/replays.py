@@ -57,7 +57,7 @@ def replay(
 def _of_deliveries(backend: Backend, ours: Sequence[Condition], which: list[Condition]) -> Iterator[Sequence[int]]:
     """The positions of the events of these deliveries that fulfil `which`, some at a time."""
     joined = deliveries.join(events, events.c.position == deliveries.c.position)
-    for window in windows.upwards(backend.connections, deliveries.c.id, ours, None, None):
+    for window in windows.upwards(backend.connections, deliveries.c.id, ours):
         piece = windows.within(deliveries.c.id, window)
         asked = sa.select(events.c.position).select_from(joined).where(*ours, *piece, *which)
         with backend.connections.reading() as connection:

@@ -14,6 +14,8 @@ from flashapi.connections import Connections
 
 ROWS = 1_000
 """How many rows are looked at in one go; a few more where several have the same value."""
+COUNTED = 5_000
+"""The same where the index alone is looked at."""
 PAUSE_SECONDS = 0.001
 
 Condition = sa.ColumnElement[bool]
@@ -22,10 +24,17 @@ Window = tuple[int | None, int | None]
 
 
 def upwards(
-    connections: Connections, column: sa.Column[Any], which: Sequence[Condition], low: int | None, high: int | None
+    connections: Connections,
+    column: sa.Column[Any],
+    which: Sequence[Condition],
+    low: int | None = None,
+    high: int | None = None,
+    *,
+    rows: int | None = None,
 ) -> Iterator[Window]:
     """The rows between `low` and `high` in windows, the lowest first; an index over `which`, `column` is needed."""
-    while (last := _edge(connections, column, [*which, *within(column, (low, high))], column.asc())) is not None:
+    ascending = sa.select(column).where(*which).order_by(column).limit(1).offset((rows or ROWS) - 1)
+    while (last := _edge(connections, ascending.where(*within(column, (low, high))))) is not None:
         yield low, last
         low = last + 1
         time.sleep(PAUSE_SECONDS)
@@ -36,11 +45,22 @@ def downwards(
     connections: Connections, column: sa.Column[Any], which: Sequence[Condition], high: int | None
 ) -> Iterator[Window]:
     """The rows up to `high` in windows, the highest first; an index over `which`, `column` is needed."""
-    while (first := _edge(connections, column, [*which, *within(column, (None, high))], column.desc())) is not None:
+    descending = sa.select(column).where(*which).order_by(column.desc()).limit(1).offset(ROWS - 1)
+    while (first := _edge(connections, descending.where(*within(column, (None, high))))) is not None:
         yield first, high
         high = first - 1
         time.sleep(PAUSE_SECONDS)
     yield None, high
+
+
+def count(connections: Connections, column: sa.Column[Any], which: Sequence[Condition]) -> int:
+    """How many rows there are; an index over `which`, `column` is needed."""
+    total = 0
+    for window in upwards(connections, column, which, rows=COUNTED):
+        counted = sa.select(sa.func.count()).where(*which, *within(column, window))
+        with connections.reading() as connection:
+            total += connection.scalar(counted) or 0
+    return total
 
 
 def within(column: sa.Column[Any], window: Window) -> list[Condition]:
@@ -50,10 +70,8 @@ def within(column: sa.Column[Any], window: Window) -> list[Condition]:
     return above if high is None else [*above, column <= high]
 
 
-def _edge(connections: Connections, column: sa.Column[Any], which: list[Condition], order: Any) -> int | None:
+def _edge(connections: Connections, query: sa.Select[Any]) -> int | None:
     """The value at which the next window ends; None if what is left is less than one."""
     with connections.reading() as connection:
-        found: int | None = connection.scalar(
-            sa.select(column).where(*which).order_by(order).limit(1).offset(ROWS - 1)
-        )
+        found: int | None = connection.scalar(query)
     return found

@@ -134,8 +134,9 @@ class Held:
     def __init__(self, app: Flask, path: str, root: Caller) -> None:
         self.path = path
         self.root = root
+        self.connections: Connections = app.extensions[EXTENSION].connections
         self.longest = self._now = 0
-        event.listen(app.extensions[EXTENSION].connections.engine, "checkout", self._count)
+        event.listen(self.connections.engine, "checkout", self._count)
 
     def _count(self, connection: Any, *_: object) -> None:
         connection.set_progress_handler(self._tick, INSTRUCTIONS)
@@ -191,3 +192,17 @@ def test_others_go_on_during_a_replay(held: Held, body: dict[str, Any], replayed
 def test_others_go_on_during_a_search(held: Held, query: str) -> None:
     assert held.root.get(f"{held.path}/deliveries?{query}").json["data"] == {"deliveries": [], "nextBefore": None}
     assert held.longest < LONG
+
+
+def test_others_go_on_while_what_waits_is_counted_and_hurried(held: Held) -> None:
+    with held.connections.transaction() as connection:
+        connection.execute(deliveries.update().values(state="waiting"))
+        connection.execute(deliveries.update().where(deliveries.c.id <= 10).values(next_at=2**40))
+    held.pause()
+    held.longest = 0
+    assert held.root.get(held.path).json["data"]["deliveries"] == {"waiting": MANY, "slow": 0, "dead": 0}
+    held.pause()
+    assert held.root.put(held.path, json={"description": "outra"}).status_code == 200
+    assert held.longest < LONG
+    with held.connections.reading() as connection:
+        assert connection.scalar(sa.select(sa.func.max(deliveries.c.next_at))) == 0
