@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from flashapi.connections import Connections
 from flashapi.models.base import now_ms
 from flashapi.models.chats import calls, chats, poll_votes
-from flashapi.models.contacts import contacts
+from flashapi.models.contacts import contacts, known_people
 from flashapi.models.events import GLOBAL, DeliveryState, attempts, deliveries, endpoints, events
 from flashapi.models.groups import groups
 from flashapi.models.messages import messages
@@ -23,7 +23,7 @@ BATCH = 500
 REMOVABLE_SENDS = (SendState.SENT, SendState.FAILED, SendState.CANCELLED, SendState.DISMISSED)
 """Sends that nobody asks about any more; an uncertain one is still counted, and stays until its owner has decided."""
 UNFINISHED = (DeliveryState.WAITING, DeliveryState.SLOW)
-_LARGE = (messages, outbox, doubts, stray_receipts, poll_votes, calls, chats, contacts, groups)
+_LARGE = (messages, outbox, doubts, stray_receipts, poll_votes, calls, chats, contacts, known_people, groups)
 _KEYS = idempotency_keys.c
 
 

@@ -10,9 +10,11 @@ from neonize.proto.Neonize_pb2 import JID
 
 from flashapi.connections import Connections
 from flashapi.errors import InvalidInput, NotRegistered
+from flashapi.events import Person
 from flashapi.models.base import now_ms
 from flashapi.models.installation import numbers
 from flashapi.phone_numbers import spellings
+from workers import known_people
 from workers.from_whatsapp import LID_SERVER, PHONE_SERVER
 from workers.upsert import upsert
 
@@ -32,6 +34,13 @@ class Asks(Protocol):
 
     def call(self, name: str, *arguments: Any, **keywords: Any) -> Any:
         """Call a method of neonize's client."""
+
+
+class Whose(Protocol):
+    """The session that asks: its row, or as much of it."""
+
+    id: str
+    mode: str
 
 
 @dataclass(frozen=True)
@@ -54,13 +63,13 @@ def to_jid(text: str) -> JID:
     return JID(User=user, Server=server, RawAgent=0, Device=0, Integrator=0, IsEmpty=False)
 
 
-def resolve(client: Asks, connections: Connections, mode: str, to: str) -> JID:
+def resolve(client: Asks, connections: Connections, whose: Whose, to: str) -> JID:
     """The JID to send to. Raises NotRegistered for a number without an account, InvalidInput for an unknown kind."""
     user, at, server = to.rpartition("@")
     if not at:
         user, server = to, PHONE_SERVER
     if server in (PHONE_SERVER, OLD_PHONE_SERVER):
-        account = check(client, connections, mode, [user])[0]
+        account = check(client, connections, whose, [user])[0]
         if account.jid is None:
             raise NotRegistered(f"O número {user} não está registrado no WhatsApp", field="to")
         return to_jid(account.jid)
@@ -71,15 +80,19 @@ def resolve(client: Asks, connections: Connections, mode: str, to: str) -> JID:
     return to_jid(to)
 
 
-def check(client: Asks, connections: Connections, mode: str, asked: list[str]) -> list[Account]:
+def check(client: Asks, connections: Connections, whose: Whose, asked: list[str]) -> list[Account]:
     """What WhatsApp says of each number, from memory where the answer is fresh."""
     with connections.reading() as connection:
-        known = _remembered(connection, mode, asked)
+        known = _remembered(connection, whose, asked)
+        met = known_people.find(connection, whose.id, [lid for _, lid in known.values() if lid])
     unknown = [number for number in dict.fromkeys(asked) if number not in known]
-    if unknown:
-        answers = _ask(client, unknown)
-        _remember(connections, mode, answers)
-        known.update(answers)
+    answers = _ask(client, unknown) if unknown else {}
+    known.update(answers)
+    strangers = [Person(jid=jid, lid=lid) for jid, lid in known.values() if lid and jid != lid and lid not in met]
+    if answers or strangers:
+        with connections.transaction() as connection:
+            _remember(connection, whose, answers)
+            known_people.keep(connection, whose.id, strangers)
     return [Account(number, *known[number]) for number in asked]
 
 
@@ -120,11 +133,11 @@ def _phone_of(client: Asks, lid: JID) -> str | None:
     return f"{phone.User}@{phone.Server}" if phone.User else None
 
 
-def _remembered(connection: sa.Connection, mode: str, asked: list[str]) -> dict[str, Found]:
+def _remembered(connection: sa.Connection, whose: Whose, asked: list[str]) -> dict[str, Found]:
     moment = now_ms()
     rows = connection.execute(
         sa.select(numbers.c.asked, numbers.c.jid, numbers.c.lid, numbers.c.checked_at).where(
-            numbers.c.mode == mode, numbers.c.asked.in_(asked)
+            numbers.c.mode == whose.mode, numbers.c.asked.in_(asked)
         )
     )
     return {
@@ -134,13 +147,8 @@ def _remembered(connection: sa.Connection, mode: str, asked: list[str]) -> dict[
     }
 
 
-def _remember(connections: Connections, mode: str, answers: dict[str, Found]) -> None:
+def _remember(connection: sa.Connection, whose: Whose, answers: dict[str, Found]) -> None:
     moment = now_ms()
-    with connections.transaction() as connection:
-        for number, (jid, lid) in answers.items():
-            upsert(
-                connection,
-                numbers,
-                {"mode": mode, "asked": number},
-                {"jid": jid, "lid": lid, "checked_at": moment},
-            )
+    for number, (jid, lid) in answers.items():
+        identity, facts = {"mode": whose.mode, "asked": number}, {"jid": jid, "lid": lid, "checked_at": moment}
+        upsert(connection, numbers, identity, facts)

@@ -10,6 +10,7 @@ from flashapi.events import Person
 from flashapi.models.base import now_ms
 from flashapi.models.groups import groups
 from workers import people
+from workers.addressing import Whose
 from workers.from_whatsapp import jid_text, person
 from workers.upsert import upsert
 
@@ -21,13 +22,13 @@ Names = Mapping[str, Person]
 Member = dict[str, str | None]
 
 
-def save_all(connection: sa.Connection, mode: str, session_id: str, infos: Iterable[wire.GroupInfo]) -> list[Any]:
+def save_all(connection: sa.Connection, whose: Whose, session_id: str, infos: Iterable[wire.GroupInfo]) -> list[Any]:
     """Write these groups as WhatsApp describes them, and remember the names of their people; gives their rows."""
     infos = list(infos)
     told = [who for info in infos for who in people_of(info)]
-    people.learn(connection, mode, told)
+    people.learn(connection, whose, told)
     named = (jid for info in infos for jid in _others_named(info))
-    names = people.names(connection, mode, named) | people.told(told)
+    names = people.names(connection, whose, named) | people.told(told)
     return [_save(connection, session_id, columns_of(info, names)) for info in infos]
 
 

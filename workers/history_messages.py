@@ -42,7 +42,7 @@ def old_messages(connection: sa.Connection, session: Any, conversations: Sequenc
     items = [(jid, each.message) for jid, conversation in conversations for each in conversation.messages]
     items = [(jid, item) for jid, item in items if item.key.ID and content_kind(item.message) is not None]
     named = [_participant(jid, item) for jid, item in items if not item.key.fromMe]
-    known = people.names(connection, session.mode, named)
+    known = people.names(connection, session, named)
     found = [Old(jid, _sender(session, jid, item, known), item) for jid, item in items]
     once = {old.identity: old for old in found}
     return sorted(once.values(), key=lambda old: old.item.messageTimestamp)

@@ -130,7 +130,7 @@ class LiveSession:
     def _synchronise(self) -> None:
         client = self.connected_client()
         if client is not None:
-            directory.after_login(client, self._tools.connections, self.mode, self.session_id)
+            directory.after_login(client, self._tools.connections, self.row, self.session_id)
 
     def _bring_to(self, row: Any) -> None:
         if self._gone:

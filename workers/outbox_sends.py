@@ -30,7 +30,7 @@ from workers import outbox_rows as rows
 from workers.actions import BUILDERS
 from workers.actions.context import add_context
 from workers.actions.workshop import Workshop
-from workers.addressing import resolve
+from workers.addressing import Whose, resolve
 from workers.clients import Client
 from workers.early_receipts import EarlyReceipts
 from workers.from_whatsapp import jid_text
@@ -62,6 +62,10 @@ class Session(Protocol):
 
     session_id: str
     mode: str
+
+    @property
+    def row(self) -> Whose:
+        """The session's row as last read."""
 
     @property
     def epoch(self) -> int:
@@ -178,7 +182,7 @@ class Sender:
         if self._ready is not None and self._ready.row_id == row.id and self._ready.client is client:
             return self._ready
         try:
-            to = resolve(client, self._connections, self._session.mode, row.recipient)
+            to = resolve(client, self._connections, self._session.row, row.recipient)
             message = self._build(client, row, to)
         except NeonizeError as error:
             raise self._not_prepared(row, error) from error
@@ -270,7 +274,7 @@ class Sender:
     def _own_name(self, client: Client, jid: str) -> str:
         """Our phone JID where whatsmeow has sent under the LID: a message has one sender, whoever tells of it."""
         try:
-            who = persistently(lambda: people.introduce(client, self._connections, self._session.mode, [jid]))
+            who = persistently(lambda: people.introduce(client, self._connections, self._session.row, [jid]))
         except (NeonizeError, SessionNotConnected):  # the connection has gone since; that it was sent must be written
             return jid
         return who[jid].preferred

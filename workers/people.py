@@ -1,6 +1,8 @@
-"""Both names of people (D14): phone JID and LID as WhatsApp has told them, remembered in `numbers` for all sessions.
+"""Both names of people (D14): phone JID and LID as WhatsApp has told them to a session.
 
-whatsmeow keeps its own list, which a client can be asked; `introduce` does that before a transaction begins.
+What it answers about a number is remembered in `numbers` for all sessions, since each may ask that. Whose number is
+behind a LID each session knows for itself (`known_people`). whatsmeow keeps a list of its own, which a client can be
+asked; `introduce` does that before a transaction begins.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,62 +16,52 @@ from flashapi.events import Person
 from flashapi.models.base import now_ms
 from flashapi.models.installation import numbers
 from flashapi.parts import parts
-from workers.addressing import Asks, check, to_jid
+from workers import known_people
+from workers.addressing import Asks, Whose, check, to_jid
 from workers.from_whatsapp import LID_SERVER, PHONE_SERVER, jid_text
 from workers.upsert import upsert
 
-AT_ONCE = 500
-"""Names in one query: SQLite takes a bounded number of parameters."""
 LEARNT_AT_ONCE = 100
 """Names in one transaction: SQLite has one writer, and sends wait for it."""
 
 
-def names(connection: sa.Connection, mode: str, jids: Iterable[str]) -> dict[str, Person]:
-    """Everybody by the name given, with the other one where it is known."""
+def names(connection: sa.Connection, whose: Whose, jids: Iterable[str]) -> dict[str, Person]:
+    """Everybody by the name given, with the other one where the session knows it, or may ask for it by number."""
     wanted = list(dict.fromkeys(jid for jid in jids if jid))
-    found = {jid: _alone(jid) for jid in wanted}
-    for start in range(0, len(wanted), AT_ONCE):
-        part = wanted[start : start + AT_ONCE]
-        lids = [jid for jid in part if jid.endswith(f"@{LID_SERVER}")]
-        phones = {_user(jid): jid for jid in part if jid.endswith(f"@{PHONE_SERVER}")}
+    found = {jid: _alone(jid) for jid in wanted} | known_people.find(connection, whose.id, wanted)
+    phones = {_user(jid): jid for jid in wanted if jid.endswith(f"@{PHONE_SERVER}") and found[jid].lid is None}
+    for part in parts(list(phones), known_people.AT_ONCE):
         rows = connection.execute(
             sa.select(numbers.c.asked, numbers.c.jid, numbers.c.lid).where(
-                numbers.c.mode == mode,
+                numbers.c.mode == whose.mode,
                 numbers.c.jid.is_not(None),
                 numbers.c.lid.is_not(None),
-                sa.or_(numbers.c.lid.in_(lids), numbers.c.asked.in_(list(phones))),
+                numbers.c.asked.in_(part),
             )
         )
         for row in rows:
-            person = Person(jid=row.jid, lid=row.lid)
-            for known in (row.lid, row.jid):
-                if known in found:
-                    found[known] = person
+            if row.jid == phones[row.asked]:  # not that of the other spelling
+                found[row.jid] = Person(jid=row.jid, lid=row.lid)
     return found
 
 
-def learn(connection: sa.Connection, mode: str, people: Iterable[Person]) -> None:
-    """Remember those whose both names are known."""
-    both = {person.lid: person for person in people if person.jid and person.lid}
-    known = names(connection, mode, [lid for lid in both if lid])
-    for lid, person in both.items():
-        assert lid is not None and person.jid is not None
-        if known[lid].jid == person.jid:
-            continue
-        asked, moment = _user(person.jid), now_ms()
+def learn(connection: sa.Connection, whose: Whose, people: Iterable[Person]) -> None:
+    """Remember those whose both names are told; by number, for all sessions."""
+    for person in known_people.keep(connection, whose.id, people):
+        assert person.lid is not None and person.jid is not None
         connection.execute(  # whoever had the LID under another number has it no longer
             numbers.update()
-            .where(numbers.c.mode == mode, numbers.c.lid == lid, numbers.c.jid != person.jid)
+            .where(numbers.c.mode == whose.mode, numbers.c.lid == person.lid, numbers.c.jid != person.jid)
             .values(lid=None)
         )
-        facts = {"jid": person.jid, "lid": lid, "checked_at": moment}
-        upsert(connection, numbers, {"mode": mode, "asked": asked}, facts)
+        facts = {"jid": person.jid, "lid": person.lid, "checked_at": now_ms()}
+        upsert(connection, numbers, {"mode": whose.mode, "asked": _user(person.jid)}, facts)
 
 
-def introduce(client: Asks, connections: Connections, mode: str, jids: Iterable[str]) -> dict[str, Person]:
+def introduce(client: Asks, connections: Connections, whose: Whose, jids: Iterable[str]) -> dict[str, Person]:
     """Everybody by the name given, whatsmeow's list being asked for what the table lacks. Not inside a transaction."""
     with connections.reading() as connection:
-        found = names(connection, mode, jids)
+        found = names(connection, whose, jids)
     news = {}
     for jid, person in found.items():
         if person.jid is None or person.lid is None:
@@ -78,15 +70,15 @@ def introduce(client: Asks, connections: Connections, mode: str, jids: Iterable[
                 news[jid] = Person(jid=person.jid or other, lid=person.lid or other)
     for part in parts(list(news.values()), LEARNT_AT_ONCE):
         with connections.part() as connection:
-            learn(connection, mode, part)
+            learn(connection, whose, part)
     return found | news
 
 
-def accounts(client: Asks, connections: Connections, mode: str, named: Sequence[str]) -> list[Person | None]:
+def accounts(client: Asks, connections: Connections, whose: Whose, named: Sequence[str]) -> list[Person | None]:
     """Who is meant by each of these numbers and JIDs of people; None for a number without an account."""
     digits = {each: _user(each) for each in named if not each.endswith(f"@{LID_SERVER}")}
-    checked = {account.number: account for account in check(client, connections, mode, list(digits.values()))}
-    lids = introduce(client, connections, mode, [each for each in named if each not in digits])
+    checked = {account.number: account for account in check(client, connections, whose, list(digits.values()))}
+    lids = introduce(client, connections, whose, [each for each in named if each not in digits])
     found: list[Person | None] = []
     for each in named:
         if each not in digits:

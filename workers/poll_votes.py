@@ -52,7 +52,7 @@ def open_vote(connection: sa.Connection, session: Any, chat: str, voter: Person,
     stored = Message.FromString(row.raw)
     poll = next(getattr(stored, kind) for kind in POLL_KINDS if stored.HasField(kind))
     own = [f"{session.phone}@s.whatsapp.net", session.lid]
-    maker = names(connection, session.mode, [row.sender])[row.sender]
+    maker = names(connection, session, [row.sender])[row.sender]
     makers = {name for name in (row.sender, maker.jid, maker.lid, *(own if row.from_me else ())) if name}
     voters = {name for name in (voter.jid, voter.lid) if name}
     secret = stored.messageContextInfo.messageSecret

@@ -25,7 +25,7 @@ def answer(ticket: Ticket, session: LiveSession, connections: Connections) -> No
     """Run an action that asks WhatsApp something, unless its caller has gone."""
 
     def ask(client: Client) -> Any:
-        return QUESTIONS[Action(ticket.action)](client, connections, session.mode, **ticket.keywords)
+        return QUESTIONS[Action(ticket.action)](client, connections, session.row, **ticket.keywords)
 
     _answer(ticket, session, ask)
 

@@ -39,9 +39,11 @@ def introduce_people(connections: Connections, entries: list[Entry]) -> None:
         except DecodeError:
             continue  # told when it is stored
         with connections.reading() as connection:
-            mode = connection.execute(sa.select(sessions.c.mode).where(sessions.c.id == entry.session_id)).scalar()
-        if mode is not None:
-            people.introduce(entry.client, connections, mode, named)
+            whose = connection.execute(
+                sa.select(sessions.c.id, sessions.c.mode).where(sessions.c.id == entry.session_id)
+            ).first()
+        if whose is not None:
+            people.introduce(entry.client, connections, whose, named)
 
 
 def store(connection: sa.Connection, session: Any, entry: Entry) -> list[bus.Recorded]:
@@ -62,15 +64,15 @@ def store(connection: sa.Connection, session: Any, entry: Entry) -> list[bus.Rec
 
 
 def _joined(connection: sa.Connection, session: Any, joined: wire.JoinedGroup) -> Iterator[Event]:
-    [row] = group_rows.save_all(connection, session.mode, session.id, [joined.GroupInfo])
+    [row] = group_rows.save_all(connection, session, session.id, [joined.GroupInfo])
     author = person(joined.Sender, joined.SenderPN)
-    known = people.names(connection, session.mode, [author.preferred]).get(author.preferred)
+    known = people.names(connection, session, [author.preferred]).get(author.preferred)
     yield GroupsUpdate(group=row["jid"], author=known, changes=as_metadata(row))
 
 
 def _changed(connection: sa.Connection, session: Any, change: wire.GroupInfoEvent) -> Iterator[Event]:
     group = jid_text(change.JID)
-    names = people.names(connection, session.mode, _named_in_change(change))
+    names = people.names(connection, session, _named_in_change(change))
     author = names.get(jid_text(change.Sender)) if change.HasField("Sender") else None
     columns, changes = _settings(change, author)
     if columns:
@@ -120,7 +122,7 @@ def _settings(change: wire.GroupInfoEvent, author: Person | None) -> tuple[dict[
 def _picture(connection: sa.Connection, session: Any, picture: wire.Picture) -> Iterator[Event]:
     whose, what = jid_text(picture.JID), {"imgUrl": "removed" if picture.Remove else "changed"}
     named = [jid_text(jid) for jid in (picture.JID, picture.Author) if jid.User]
-    names = people.names(connection, session.mode, named)
+    names = people.names(connection, session, named)
     if picture.JID.Server == GROUP_SERVER:
         yield GroupsUpdate(group=whose, author=names.get(jid_text(picture.Author)), changes=what)
     else:

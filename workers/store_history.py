@@ -70,7 +70,7 @@ class _Storing:
 
     def _meet(self, named: dict[str, str]) -> tuple[dict[str, Any], ...]:
         """Keep what people call themselves. WhatsApp gives each person twice, by the phone JID and by the LID."""
-        known = self._read(lambda connection, session: people.names(connection, session.mode, named))
+        known = self._read(lambda connection, session: people.names(connection, session, named))
         for part in parts(list(named), ROWS_AT_ONCE):
             self._in_turn(_note, [(known[jid], named[jid]) for jid in part])
         told = {known[jid].preferred: {"lid": known[jid].lid, "notify": name} for jid, name in named.items()}
@@ -117,7 +117,7 @@ class _Storing:
 
 
 def _learn(connection: sa.Connection, session: Any, pairs: Sequence[Any]) -> None:
-    people.learn(connection, session.mode, [Person(jid=pair.pnJID, lid=pair.lidJID) for pair in pairs])
+    people.learn(connection, session, [Person(jid=pair.pnJID, lid=pair.lidJID) for pair in pairs])
 
 
 def _note(connection: sa.Connection, session: Any, named: Sequence[tuple[Person, str]]) -> None:
@@ -128,7 +128,7 @@ def _note(connection: sa.Connection, session: Any, named: Sequence[tuple[Person,
 def _look(connection: sa.Connection, session: Any, conversations: Sequence[Any]) -> tuple[Conversations, list[Old]]:
     """The chats, and which of their messages are news, the oldest first."""
     lids = [conversation.ID for conversation in conversations if conversation.ID.endswith("@lid")]
-    known = people.names(connection, session.mode, lids)
+    known = people.names(connection, session, lids)
     found: Conversations = []
     for conversation in conversations:
         person = known.get(conversation.ID)

@@ -65,7 +65,7 @@ def record_presence(
     session = living(connection, session_id)
     if session is None:
         return []
-    known = people.names(connection, session.mode, [update.person.preferred for update in updates])
+    known = people.names(connection, session, [update.person.preferred for update in updates])
     return [
         bus.record(connection, session_id, session.name, _by_both_names(update, known[update.person.preferred]))
         for update in updates
@@ -107,7 +107,7 @@ def _store_receipt(connection: sa.Connection, early: EarlyReceipts, session: Any
             row = advance_status(connection, session.id, update.id, update.status)
         except LookupError:
             if is_news:  # sent by the phone itself long ago, or by us a moment ago
-                chat = people.names(connection, session.mode, [update.chat])[update.chat].preferred
+                chat = people.names(connection, session, [update.chat])[update.chat].preferred
                 named = replace(update, chat=chat)  # receipts carry only the LID
                 if _tells_of_a_send(update):
                     stored.recorded += outbox_sent.settle_by_receipt(

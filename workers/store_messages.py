@@ -121,13 +121,13 @@ def _named_in_full(connection: sa.Connection, session: Any, sender: Person, mess
     """Whoever changes a message by both names: it was stored under one of them."""
     if not message.HasField("protocolMessage") or (sender.jid and sender.lid):
         return sender
-    return people.names(connection, session.mode, [sender.preferred]).get(sender.preferred, sender)
+    return people.names(connection, session, [sender.preferred]).get(sender.preferred, sender)
 
 
 def _meet_sender(connection: sa.Connection, session: Any, message: MessageReceived) -> Iterator[Event]:
     """Keep both names of whoever wrote, and what they call themselves."""
     who = message.sender
-    people.learn(connection, session.mode, [who])
+    people.learn(connection, session, [who])
     if message.from_me or not who.preferred:
         return
     if contact_rows.note(connection, session.id, who, push_name=message.push_name):

@@ -22,3 +22,16 @@ contacts = sa.Table(
     sa.Index(None, "session_id", "lid"),
     **OPTIONS,
 )
+
+known_people = sa.Table(
+    "known_people",
+    metadata,
+    sa.Column("id", RowId, primary_key=True, autoincrement=True),
+    sa.Column("session_id", sa.String(36), nullable=False),
+    sa.Column("lid", sa.String(128), nullable=False),
+    sa.Column("jid", sa.String(128), nullable=False),
+    sa.UniqueConstraint("session_id", "lid"),
+    sa.Index(None, "session_id", "jid"),
+    **OPTIONS,
+)
+"""Both names of people, as WhatsApp has told them to this session; not all of them are its contacts."""

@@ -3,6 +3,7 @@
 import sqlalchemy as sa
 
 from flashapi.models.chats import chats
+from flashapi.models.contacts import known_people
 from flashapi.models.installation import numbers
 from flashapi.phone_numbers import spellings
 from flashapi.services.sessions import Row
@@ -15,17 +16,17 @@ def possible(connection: sa.Connection, session: Row, jid: str) -> list[str]:
     user, _, server = jid.partition("@")
     if server not in ("", PHONE_SERVER, LID_SERVER):
         return [jid]
-    asked = [] if server == LID_SERVER else spellings(user)
-    by_phone = [f"{spelling}@{PHONE_SERVER}" for spelling in asked]
+    if server == LID_SERVER:
+        of_it = known_people.c.session_id == session.id, known_people.c.lid == jid
+        return [*connection.scalars(sa.select(known_people.c.jid).where(*of_it)), jid]
+    asked = spellings(user)
     known = connection.execute(
         sa.select(numbers.c.jid, numbers.c.lid).where(
-            numbers.c.mode == session.mode,
-            numbers.c.lid == jid if server == LID_SERVER else numbers.c.asked.in_(asked),
-            numbers.c.jid.is_not(None),
+            numbers.c.mode == session.mode, numbers.c.asked.in_(asked), numbers.c.jid.is_not(None)
         )
     ).all()
-    named = [*(row.jid for row in known), *by_phone, *(row.lid for row in known if row.lid)]
-    return list(dict.fromkeys([*named, jid] if server == LID_SERVER else named))
+    by_phone = (f"{spelling}@{PHONE_SERVER}" for spelling in asked)
+    return list(dict.fromkeys([*(row.jid for row in known), *by_phone, *(row.lid for row in known if row.lid)]))
 
 
 def stored(connection: sa.Connection, session: Row, jid: str) -> list[str]:

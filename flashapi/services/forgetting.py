@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import sqlalchemy as sa
 
 from flashapi.models.chats import calls, chats, poll_votes
-from flashapi.models.contacts import contacts
+from flashapi.models.contacts import contacts, known_people
 from flashapi.models.events import events
 from flashapi.models.messages import messages
 from flashapi.models.outbox import outbox
@@ -116,8 +116,9 @@ class _Forgetting:
 
     def _remove_chat(self) -> None:
         """The last transaction syncs the log to the disk, and with it all that came before."""
-        its_contact = contacts.c.jid.in_(self._names) | contacts.c.lid.in_(self._names)
         with self._connections.transaction(durable=True) as connection:
             ours = chats.c.session_id == self._session_id
             connection.execute(chats.delete().where(ours, chats.c.jid.in_(self._names)))
-            connection.execute(contacts.delete().where(contacts.c.session_id == self._session_id, its_contact))
+            for table in (contacts, known_people):
+                named = table.c.jid.in_(self._names) | table.c.lid.in_(self._names)
+                connection.execute(table.delete().where(table.c.session_id == self._session_id, named))

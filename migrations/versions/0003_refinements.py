@@ -1,5 +1,6 @@
 """Messages in the order of their time; what goes by its age is found by it; every replaced webhook secret is kept;
-attempts to send that are in doubt, each by itself.
+attempts to send that are in doubt, each by itself;
+each session knows for itself whose number is behind a LID.
 """
 
 from typing import Any
@@ -25,6 +26,7 @@ def upgrade() -> None:
     """Bring the tables to this version's shape, with what they hold."""
     _order_messages_by_time()
     _find_by_age()
+    _let_each_session_know_people()
     _keep_each_previous_secret()
     _keep_doubts()
 
@@ -34,6 +36,7 @@ def downgrade() -> None:
     op.add_column("endpoints", sa.Column("previous_secret", sa.Text()))
     op.add_column("endpoints", sa.Column("previous_until", sa.BigInteger()))
     op.drop_column("endpoints", "previous_secrets")
+    op.drop_table("known_people")
     op.drop_index("ix_events_time", "events")
     op.drop_table("outbox_receipts")
     op.drop_table("outbox_doubts")
@@ -56,6 +59,25 @@ def _find_by_age() -> None:
     op.create_index("ix_events_time", "events", ["time"])
     op.create_index("ix_calls_created_at", "calls", ["created_at"])
     op.create_index("ix_poll_votes_voted_at", "poll_votes", ["voted_at"])
+
+
+def _let_each_session_know_people() -> None:
+    """What was known to all is known to whoever has the contact; the rest WhatsApp tells again."""
+    op.create_table(
+        "known_people",
+        sa.Column("id", ROW_ID, autoincrement=True, nullable=False),
+        sa.Column("session_id", sa.String(36), nullable=False),
+        sa.Column("lid", sa.String(128), nullable=False),
+        sa.Column("jid", sa.String(128), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_known_people"),
+        sa.UniqueConstraint("session_id", "lid", name="uq_known_people_session_id_lid"),
+        **OPTIONS,
+    )
+    op.create_index("ix_known_people_session_id_jid", "known_people", ["session_id", "jid"])
+    op.execute(
+        "INSERT INTO known_people (session_id, lid, jid) SELECT session_id, lid, MAX(jid) FROM contacts"
+        " WHERE lid IS NOT NULL AND jid LIKE '%@s.whatsapp.net' GROUP BY session_id, lid"
+    )
 
 
 def _keep_each_previous_secret() -> None:

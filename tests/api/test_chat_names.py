@@ -5,7 +5,7 @@ import sqlalchemy as sa
 
 from flashapi.models.base import now_ms
 from flashapi.models.chats import chats
-from flashapi.models.contacts import contacts
+from flashapi.models.contacts import contacts, known_people
 from flashapi.models.events import events
 from flashapi.models.installation import numbers
 from flashapi.services.backend import Backend
@@ -30,6 +30,7 @@ def known(alice: Owner, backend: Backend) -> None:
         connection.execute(chats.insert(), {**of_it, "is_group": False, "unread": 1, "last_message_at": moment})
         facts = {"mode": "sandbox", "asked": "551166660000", "jid": JID, "lid": LID, "checked_at": moment}
         connection.execute(numbers.insert(), facts)
+        connection.execute(known_people.insert(), {"session_id": alice.id, "jid": JID, "lid": LID})
 
 
 @pytest.mark.usefixtures("known")
@@ -48,8 +49,9 @@ def test_it_is_forgotten_by_any_name(alice: Owner, backend: Backend, name: str) 
     gone = alice.delete("/api/chat/messages", query_string={"jid": name}).json
     assert gone["data"]["removed"] == 1
     with backend.connections.reading() as connection:
-        left = [connection.scalar(sa.select(sa.func.count()).select_from(table)) for table in (chats, contacts, events)]
-    assert left == [0, 0, 0]
+        tables = chats, contacts, known_people, events
+        left = [connection.scalar(sa.select(sa.func.count()).select_from(table)) for table in tables]
+    assert left == [0, 0, 0, 0]
     assert [row["mensagem_id"] for row in alice.get("/api/chat/messages").json["data"]["messages"]] == ["M2"]
 
 

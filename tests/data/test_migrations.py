@@ -14,6 +14,8 @@ from flashapi.connections import Connections, create_engine
 from flashapi.installation import SCHEMA, misfit
 from flashapi.models import metadata
 from flashapi.models.events import endpoints
+from flashapi.models.contacts import contacts, known_people
+from flashapi.models.installation import numbers
 from flashapi.models.messages import messages
 from flashapi.models.sessions import sessions
 from flashapi.outbox_doubts import attempts_in
@@ -66,6 +68,24 @@ def test_what_an_earlier_version_stored_is_kept(database: Settings) -> None:
         previous = list(connection.scalars(sa.select(endpoints.c.previous_secrets).order_by(endpoints.c.id)))
         assert previous == [[{"secret": "old", "until": 7}], None]
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    engine.dispose()
+
+
+def test_what_was_known_to_all_of_a_number_is_kept_by_those_whose_contact_it_is(database: Settings) -> None:
+    database.data_dir.mkdir(parents=True, exist_ok=True)
+    migrate(database, "0002")
+    engine = create_engine(database.database_url, 1)
+    people = [("a", "5511@s.whatsapp.net", "1@lid"), ("a", "2@lid", "2@lid"), ("b", "5522@s.whatsapp.net", None)]
+    with engine.begin() as connection:
+        for session, jid, lid in people:
+            row = {"session_id": session, "jid": jid, "lid": lid, "created_at": 1, "updated_at": 1}
+            connection.execute(contacts.insert(), row)
+        shared = {"mode": "live", "asked": "5511", "jid": "5511@s.whatsapp.net", "lid": "1@lid", "checked_at": 1}
+        connection.execute(numbers.insert(), shared)
+    migrate(database)
+    with engine.connect() as connection:
+        found = sa.select(known_people.c.session_id, known_people.c.lid, known_people.c.jid)
+        assert [tuple(row) for row in connection.execute(found)] == [("a", "1@lid", "5511@s.whatsapp.net")]
     engine.dispose()
 
 

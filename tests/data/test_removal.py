@@ -9,7 +9,7 @@ from flashapi import cleaning, removal
 from flashapi.connections import Connections
 from flashapi.models import metadata
 from flashapi.models.chats import calls, chats, poll_votes
-from flashapi.models.contacts import contacts
+from flashapi.models.contacts import contacts, known_people
 from flashapi.models.events import GLOBAL, attempts, deliveries, endpoints, events
 from flashapi.models.groups import groups
 from flashapi.models.messages import messages
@@ -33,6 +33,7 @@ def rows_of(session_id: str, number: int) -> dict[sa.Table, dict[str, Any]]:
         calls: {"call_id": name, "caller": name, "status": "offer", "created_at": 1},
         chats: {"jid": name, **_TIMES},
         contacts: {"jid": name, **_TIMES},
+        known_people: {"jid": name, "lid": name},
         groups: {"jid": name, "subject": "s", "participants": [], **_TIMES},
         idempotency_keys: {"route": "/r", "key": name, "request_hash": "h", "created_at": 1},
     }  # fmt: skip

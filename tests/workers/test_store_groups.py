@@ -15,6 +15,7 @@ from flashapi.events import Person
 from flashapi.models.contacts import contacts
 from flashapi.models.groups import groups
 from tests.workers.rows import add_session
+from tests.workers.serving import row_of
 from workers import contact_rows, people
 from workers.clients import CODES
 from workers.inbound import Inbound
@@ -231,9 +232,10 @@ def test_two_rows_of_one_person_become_one(connections: Connections, session_id:
     assert (row.jid, row.lid, row.name, row.push_name) == (phone(BOB), "102@lid", "Roberto", "Bob")
 
 
-def test_a_person_changes_the_number(connections: Connections) -> None:
+def test_a_person_changes_the_number(connections: Connections, session_id: str) -> None:
+    session = row_of(connections, session_id)
     with connections.transaction() as connection:
-        people.learn(connection, "sandbox", [Person(jid=phone(ALICE), lid="101@lid")])
-        people.learn(connection, "sandbox", [Person(jid=phone(BOB), lid="101@lid")])
-        assert people.names(connection, "sandbox", ["101@lid"])["101@lid"].jid == phone(BOB)
-        assert people.names(connection, "live", ["101@lid"])["101@lid"].jid is None
+        people.learn(connection, session, [Person(jid=phone(ALICE), lid="101@lid")])
+        people.learn(connection, session, [Person(jid=phone(BOB), lid="101@lid")])
+        assert people.names(connection, session, ["101@lid"])["101@lid"].jid == phone(BOB)
+        assert people.names(connection, session, [phone(ALICE)])[phone(ALICE)].lid is None

@@ -19,7 +19,7 @@ QUESTIONS: dict[Action, Callable[..., Any]] = {
     **groups.QUESTIONS,
     **pictures.QUESTIONS,
 }
-"""Called as function(client, connections, mode, **keywords); the answer is a JSON value."""
+"""Called as function(client, connections, whose, **keywords); the answer is a JSON value."""
 
 DOWNLOADS: dict[Action, Callable[..., Any]] = media.DOWNLOADS
 """Called as function(workshop, **keywords), on a lane of their own: files are few at a time."""

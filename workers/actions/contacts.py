@@ -11,27 +11,27 @@ from flashapi.errors import NotRegistered
 from flashapi.events import Person
 from workers import contact_rows, people
 from workers.actions.pictures import picture_of
-from workers.addressing import Asks, to_jid
+from workers.addressing import Asks, Whose, to_jid
 from workers.from_whatsapp import jid_text
 
 
 def check_numbers(
-    client: Asks, connections: Connections, mode: str, *, numbers: Sequence[str]
+    client: Asks, connections: Connections, whose: Whose, *, numbers: Sequence[str]
 ) -> list[dict[str, str | None] | None]:
     """For each number or JID both names of the account that exists; None where there is none."""
-    found = people.accounts(client, connections, mode, numbers)
+    found = people.accounts(client, connections, whose, numbers)
     return [{"jid": who.jid, "lid": who.lid} if who is not None else None for who in found]
 
 
-def names(client: Asks, connections: Connections, mode: str, *, person: str) -> dict[str, Any]:
+def names(client: Asks, connections: Connections, whose: Whose, *, person: str) -> dict[str, Any]:
     """Both names of somebody. Raises NotRegistered."""
-    who = _somebody(client, connections, mode, person)
+    who = _somebody(client, connections, whose, person)
     return {"jid": who.jid, "lid": who.lid}
 
 
-def profile(client: Asks, connections: Connections, mode: str, *, session: str, person: str) -> dict[str, Any]:
+def profile(client: Asks, connections: Connections, whose: Whose, *, session: str, person: str) -> dict[str, Any]:
     """What somebody shows of themselves. Raises NotRegistered."""
-    who = _somebody(client, connections, mode, person)
+    who = _somebody(client, connections, whose, person)
     jid = to_jid(who.preferred)
     found = client.call("get_user_info", jid)
     info = found[0].UserInfo if found else None
@@ -58,24 +58,24 @@ def profile(client: Asks, connections: Connections, mode: str, *, session: str, 
 
 
 def block(
-    client: Asks, connections: Connections, mode: str, *, person: str, blocked: bool
+    client: Asks, connections: Connections, whose: Whose, *, person: str, blocked: bool
 ) -> dict[str, str | None]:
     """Block somebody, or no longer. Raises NotRegistered."""
-    who = _somebody(client, connections, mode, person)
+    who = _somebody(client, connections, whose, person)
     action = BlocklistAction.BLOCK if blocked else BlocklistAction.UNBLOCK
     client.call("update_blocklist", to_jid(who.preferred), action)
     return {"jid": who.jid, "lid": who.lid}
 
 
-def blocklist(client: Asks, connections: Connections, mode: str) -> list[dict[str, str | None]]:
+def blocklist(client: Asks, connections: Connections, whose: Whose) -> list[dict[str, str | None]]:
     """Everybody who is blocked."""
     listed = [jid_text(jid) for jid in client.call("get_blocklist").JIDs]
-    found = people.introduce(client, connections, mode, listed)
+    found = people.introduce(client, connections, whose, listed)
     return [{"jid": found[jid].jid, "lid": found[jid].lid} for jid in listed]
 
 
-def _somebody(client: Asks, connections: Connections, mode: str, named: str) -> Person:
-    [who] = people.accounts(client, connections, mode, [named])
+def _somebody(client: Asks, connections: Connections, whose: Whose, named: str) -> Person:
+    [who] = people.accounts(client, connections, whose, [named])
     if who is None:
         raise NotRegistered(field="jid")
     return who

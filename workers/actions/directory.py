@@ -10,7 +10,7 @@ from flashapi.connections import Connections
 from flashapi.dispatch import Action
 from flashapi.errors import SessionNotConnected
 from workers import contact_rows, group_rows, people
-from workers.addressing import Asks
+from workers.addressing import Asks, Whose
 from workers.from_whatsapp import LID_SERVER, PHONE_SERVER, jid_text
 
 log = structlog.get_logger()
@@ -20,31 +20,31 @@ ROWS_AT_ONCE = 100
 
 
 def synchronise(
-    client: Asks, connections: Connections, mode: str, *, session: str, with_groups: bool
+    client: Asks, connections: Connections, whose: Whose, *, session: str, with_groups: bool
 ) -> dict[str, int]:
     """Write what WhatsApp and whatsmeow's store know of the session's contacts, and of its groups; how many of each."""
-    groups = _groups(client, connections, mode, session) if with_groups else 0
-    return {"contacts": _contacts(client, connections, mode, session), "groups": groups}
+    groups = _groups(client, connections, whose, session) if with_groups else 0
+    return {"contacts": _contacts(client, connections, whose, session), "groups": groups}
 
 
-def after_login(client: Asks, connections: Connections, mode: str, session: str) -> None:
+def after_login(client: Asks, connections: Connections, whose: Whose, session: str) -> None:
     """The same, on nobody's behalf: a failure is told to the log alone, the next login tries again."""
     try:
-        counted = synchronise(client, connections, mode, session=session, with_groups=True)
+        counted = synchronise(client, connections, whose, session=session, with_groups=True)
     except (NeonizeError, SessionNotConnected) as error:
         log.info("not_synchronised", session=session, error=str(error))
     else:
         log.info("synchronised", session=session, **counted)
 
 
-def _contacts(client: Asks, connections: Connections, mode: str, session: str) -> int:
+def _contacts(client: Asks, connections: Connections, whose: Whose, session: str) -> int:
     """whatsmeow has an entry for each name of a person, so one person may come twice."""
     entries = [
         entry
         for entry in client.call("contact.get_all_contacts")
         if entry.JID.User and entry.JID.Server in (PHONE_SERVER, LID_SERVER)
     ]
-    found = people.introduce(client, connections, mode, [jid_text(entry.JID) for entry in entries])
+    found = people.introduce(client, connections, whose, [jid_text(entry.JID) for entry in entries])
     for start in range(0, len(entries), ROWS_AT_ONCE):
         with connections.transaction() as connection:
             for entry in entries[start : start + ROWS_AT_ONCE]:
@@ -52,11 +52,11 @@ def _contacts(client: Asks, connections: Connections, mode: str, session: str) -
     return len({found[jid_text(entry.JID)].preferred for entry in entries})
 
 
-def _groups(client: Asks, connections: Connections, mode: str, session: str) -> int:
+def _groups(client: Asks, connections: Connections, whose: Whose, session: str) -> int:
     infos: Sequence[Any] = client.call("get_joined_groups")
     for start in range(0, len(infos), ROWS_AT_ONCE):
         with connections.transaction() as connection:
-            group_rows.save_all(connection, mode, session, infos[start : start + ROWS_AT_ONCE])
+            group_rows.save_all(connection, whose, session, infos[start : start + ROWS_AT_ONCE])
     with connections.transaction() as connection:
         group_rows.remove_others(connection, session, [jid_text(info.JID) for info in infos])
     return len(infos)

@@ -13,35 +13,35 @@ from flashapi.errors import NotRegistered
 from flashapi.events import Person
 from flashapi.group_metadata import as_metadata
 from workers import group_rows, people
-from workers.addressing import Asks, to_jid
+from workers.addressing import Asks, Whose, to_jid
 from workers.from_whatsapp import jid_text
 
 DONE, NOBODY = 200, 404
 NOT_A_MEMBER = "not participating in that group"
 
 
-def info(client: Asks, connections: Connections, mode: str, *, session: str, group: str) -> dict[str, Any]:
+def info(client: Asks, connections: Connections, whose: Whose, *, session: str, group: str) -> dict[str, Any]:
     """GroupMetadata as WhatsApp has it now."""
-    return _read(client, connections, mode, session, group)
+    return _read(client, connections, whose, session, group)
 
 
 def create(
-    client: Asks, connections: Connections, mode: str, *, session: str, subject: str, participants: Sequence[str]
+    client: Asks, connections: Connections, whose: Whose, *, session: str, subject: str, participants: Sequence[str]
 ) -> dict[str, Any]:
     """Make a group. Raises NotRegistered if one of the people has no account: then there is no group either."""
-    found = people.accounts(client, connections, mode, participants)
+    found = people.accounts(client, connections, whose, participants)
     for named, who in zip(participants, found, strict=True):
         if who is None:
             raise NotRegistered(f"participants: o número {named} não está registrado no WhatsApp", field="participants")
     members = [to_jid(who.preferred) for who in dict.fromkeys(found) if who is not None]
     made = client.call("create_group", subject, members)
-    return _save(connections, mode, session, made)
+    return _save(connections, whose, session, made)
 
 
 def change_participants(
     client: Asks,
     connections: Connections,
-    mode: str,
+    whose: Whose,
     *,
     session: str,
     group: str,
@@ -49,7 +49,7 @@ def change_participants(
     change: str,
 ) -> list[dict[str, Any]]:
     """Add, remove, promote or demote people; for each of them what WhatsApp answered."""
-    found = people.accounts(client, connections, mode, participants)
+    found = people.accounts(client, connections, whose, participants)
     aims = _aims(client, group, found, change)
     statuses: dict[str, int] = {}
     if aims:
@@ -59,17 +59,17 @@ def change_participants(
         for answer in answers:
             for jid in (answer.JID, answer.LID, answer.PhoneNumber):
                 statuses[jid_text(jid)] = answer.Error or DONE
-        _read_if_member(client, connections, mode, session, group)
+        _read_if_member(client, connections, whose, session, group)
     outcomes = [_status(who, aims, statuses) for who in found]
     with connections.reading() as connection:  # the group has told the other names of those who are in it
-        names = people.names(connection, mode, [who.preferred for who in found if who is not None])
+        names = people.names(connection, whose, [who.preferred for who in found if who is not None])
     return [
         _result(named, names[who.preferred] if who is not None else None, outcome)
         for named, who, outcome in zip(participants, found, outcomes, strict=True)
     ]
 
 
-def leave(client: Asks, connections: Connections, mode: str, *, session: str, group: str) -> None:
+def leave(client: Asks, connections: Connections, whose: Whose, *, session: str, group: str) -> None:
     """Leave a group."""
     client.call("leave_group", to_jid(group))
     with connections.transaction() as connection:
@@ -77,25 +77,25 @@ def leave(client: Asks, connections: Connections, mode: str, *, session: str, gr
 
 
 def set_subject(
-    client: Asks, connections: Connections, mode: str, *, session: str, group: str, subject: str
+    client: Asks, connections: Connections, whose: Whose, *, session: str, group: str, subject: str
 ) -> None:
     """Rename a group."""
     client.call("set_group_name", to_jid(group), subject)
-    _read_if_member(client, connections, mode, session, group)
+    _read_if_member(client, connections, whose, session, group)
 
 
 def set_description(
-    client: Asks, connections: Connections, mode: str, *, session: str, group: str, description: str
+    client: Asks, connections: Connections, whose: Whose, *, session: str, group: str, description: str
 ) -> None:
     """Describe a group anew. whatsmeow finds the former description's id by itself."""
     client.call("set_group_topic", to_jid(group), "", "", description)
-    _read_if_member(client, connections, mode, session, group)
+    _read_if_member(client, connections, whose, session, group)
 
 
 def set_settings(
     client: Asks,
     connections: Connections,
-    mode: str,
+    whose: Whose,
     *,
     session: str,
     group: str,
@@ -107,34 +107,34 @@ def set_settings(
         client.call("set_group_announce", to_jid(group), announce)
     if locked is not None:
         client.call("set_group_locked", to_jid(group), locked)
-    now = _read(client, connections, mode, session, group)
+    now = _read(client, connections, whose, session, group)
     return {"announce": now["announce"], "locked": now["restrict"]}
 
 
-def invite_link(client: Asks, connections: Connections, mode: str, *, group: str, revoke: bool) -> str:
+def invite_link(client: Asks, connections: Connections, whose: Whose, *, group: str, revoke: bool) -> str:
     """The group's link; with `revoke` a new one, the former no longer working."""
     link: str = client.call("get_group_invite_link", to_jid(group), revoke)
     return link
 
 
-def look_at_link(client: Asks, connections: Connections, mode: str, *, code: str) -> dict[str, Any]:
+def look_at_link(client: Asks, connections: Connections, whose: Whose, *, code: str) -> dict[str, Any]:
     """The group a link leads to, without joining it."""
     found = client.call("get_group_info_from_link", code)
     named = [who for who in group_rows.people_of(found)]
     return as_metadata(group_rows.columns_of(found, people.told(named)))
 
 
-def join(client: Asks, connections: Connections, mode: str, *, session: str, code: str) -> dict[str, Any]:
+def join(client: Asks, connections: Connections, whose: Whose, *, session: str, code: str) -> dict[str, Any]:
     """Join by a link. `pending` where an admin has to let the account in: neonize answers the group either way."""
     group = jid_text(client.call("join_group_with_link", code))
-    joined = _read_if_member(client, connections, mode, session, group)
+    joined = _read_if_member(client, connections, whose, session, group)
     return {"groupJid": group, "pending": joined is None}
 
 
-def join_requests(client: Asks, connections: Connections, mode: str, *, group: str) -> list[dict[str, Any]]:
+def join_requests(client: Asks, connections: Connections, whose: Whose, *, group: str) -> list[dict[str, Any]]:
     """Who waits to be let in, and since when, in seconds."""
     waiting = client.call("get_group_request_participants", to_jid(group))
-    found = people.introduce(client, connections, mode, [jid_text(each.Participant) for each in waiting])
+    found = people.introduce(client, connections, whose, [jid_text(each.Participant) for each in waiting])
     return [
         {
             "jid": found[jid_text(each.Participant)].jid,
@@ -176,15 +176,15 @@ def _result(named: str, who: Person | None, status: int) -> dict[str, Any]:
     }
 
 
-def _read(client: Asks, connections: Connections, mode: str, session: str, group: str) -> dict[str, Any]:
-    return _save(connections, mode, session, client.call("get_group_info", to_jid(group)))
+def _read(client: Asks, connections: Connections, whose: Whose, session: str, group: str) -> dict[str, Any]:
+    return _save(connections, whose, session, client.call("get_group_info", to_jid(group)))
 
 
 def _read_if_member(
-    client: Asks, connections: Connections, mode: str, session: str, group: str
+    client: Asks, connections: Connections, whose: Whose, session: str, group: str
 ) -> dict[str, Any] | None:
     try:
-        return _read(client, connections, mode, session, group)
+        return _read(client, connections, whose, session, group)
     except GetGroupInfoError as error:
         if NOT_A_MEMBER not in str(error):
             raise
@@ -193,9 +193,9 @@ def _read_if_member(
     return None
 
 
-def _save(connections: Connections, mode: str, session: str, group: wire.GroupInfo) -> dict[str, Any]:
+def _save(connections: Connections, whose: Whose, session: str, group: wire.GroupInfo) -> dict[str, Any]:
     with connections.transaction() as connection:
-        [row] = group_rows.save_all(connection, mode, session, [group])
+        [row] = group_rows.save_all(connection, whose, session, [group])
     return as_metadata(row)
 
 

@@ -12,7 +12,7 @@ from flashapi.errors import Forbidden, NotFound, NotRegistered, WhatsAppError
 from flashapi.models.sessions import Mode
 from flashapi.outgoing import Fetcher
 from workers import people
-from workers.addressing import Asks, to_jid
+from workers.addressing import Asks, Whose, to_jid
 
 NOT_SET = "does not have a profile picture"
 HIDDEN = "has hidden their profile picture"
@@ -21,7 +21,7 @@ LARGEST_BYTES = 5 * 1024 * 1024
 
 
 def picture(
-    client: Asks, connections: Connections, mode: str, *, of: str, preview: bool, with_content: bool
+    client: Asks, connections: Connections, whose: Whose, *, of: str, preview: bool, with_content: bool
 ) -> dict[str, Any]:
     """Somebody's or a group's picture: its address, and with `with_content` its bytes as base64.
 
@@ -29,14 +29,14 @@ def picture(
     """
     named = of
     if not of.endswith("@g.us"):
-        [who] = people.accounts(client, connections, mode, [of])
+        [who] = people.accounts(client, connections, whose, [of])
         if who is None:
             raise NotRegistered(field="jid")
         named = who.preferred
     found = picture_of(client, named, preview=preview, must_exist=True)
     assert found is not None
     if with_content:
-        found["content"] = base64.b64encode(_fetch(found["url"], mode)).decode()
+        found["content"] = base64.b64encode(_fetch(found["url"], whose.mode)).decode()
     return {"jid": named, **found}
 
 
@@ -56,7 +56,7 @@ def picture_of(client: Asks, jid: str, *, preview: bool, must_exist: bool = Fals
 
 
 def set_group_picture(
-    client: Asks, connections: Connections, mode: str, *, group: str, content: str
+    client: Asks, connections: Connections, whose: Whose, *, group: str, content: str
 ) -> dict[str, str]:
     """Give a group a picture: a JPEG, as base64."""
     return {"id": client.call("set_group_photo", to_jid(group), base64.b64decode(content))}
