@@ -14,6 +14,7 @@ from flashapi.dispatch import Action
 from flashapi.errors import NoWorker, SessionNotFound
 from flashapi.models.sessions import sessions as table
 from workers import outbox_rows, questions
+from workers.actions import WITH_FILES
 from workers.lane_worker import LaneWorker, Ticket
 from workers.live_session import LiveSession
 from workers.tools import Tools
@@ -106,7 +107,7 @@ class HeldShard:
             case Action.SEND:
                 session.outbox.wake(ticket)
                 ticket.has_row()
-            case Action.DOWNLOAD_MEDIA:
+            case _ if action in WITH_FILES:
                 self._tools.files.downloads.put(lambda: questions.answer_with_file(ticket, session, self._tools))
             case _:
                 session.questions.put(

@@ -11,7 +11,7 @@ from flashapi.connections import Connections
 from flashapi.dispatch import Action
 from flashapi.errors import FlashAPIError, RedisUnavailable, SessionNotConnected
 from workers import refusals
-from workers.actions import DOWNLOADS, QUESTIONS
+from workers.actions import QUESTIONS, WITH_FILES
 from workers.actions.workshop import Workshop
 from workers.clients import Client
 from workers.lane_worker import Ticket
@@ -31,13 +31,13 @@ def answer(ticket: Ticket, session: LiveSession, connections: Connections) -> No
 
 
 def answer_with_file(ticket: Ticket, session: LiveSession, tools: Tools) -> None:
-    """Run an action that fetches a file, unless its caller has gone."""
+    """Run an action that has to do with a file, unless its caller has gone."""
 
-    def fetch(client: Client) -> Any:
+    def act(client: Client) -> Any:
         workshop = Workshop(session.session_id, session.mode, tools.connections, client, tools.files)
-        return DOWNLOADS[Action(ticket.action)](workshop, **ticket.keywords)
+        return WITH_FILES[Action(ticket.action)](workshop, **ticket.keywords)
 
-    _answer(ticket, session, fetch)
+    _answer(ticket, session, act)
 
 
 def _answer(ticket: Ticket, session: LiveSession, act: Callable[[Client], Any]) -> None:

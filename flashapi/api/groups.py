@@ -178,10 +178,11 @@ class GroupPicture(MethodView):
 class UpdatePicture(MethodView):
     @session_key
     @blp.arguments(GroupPictureSchema)
+    @blp.takes_file("image")
     @blp.response(200, ChangedAnswer)
     @blp.asks_whatsapp
     def post(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Mudar a foto de um grupo."""
+        """Mudar a foto de um grupo; a imagem vira um JPEG quadrado."""
         made = groups.set_picture(backend(), current_session(), **body)
         data = {"groupJid": body["group"], "pictureId": made["id"]}
         return {"message": "Foto do grupo atualizada com sucesso", "data": data}

@@ -8,6 +8,7 @@ from flashapi.schemas.contacts import JID, LID
 from flashapi.schemas.envelope import envelope
 from flashapi.schemas.fields import Flag, Sentence, Text
 from flashapi.schemas.inputs import InputSchema
+from flashapi.schemas.media import file_field
 from flashapi.schemas.people import GROUP, PERSON, GroupField, InviteField, PeopleField
 
 SUBJECT_LONGEST = 100
@@ -99,11 +100,7 @@ class GroupPictureSchema(InputSchema):
     """A new picture for a group."""
 
     group = _group("groupJid e image são obrigatórios")
-    image = Text(
-        required=True,
-        error_messages={"required": Sentence("groupJid e image são obrigatórios")},
-        metadata={"description": "URL, data URL ou base64; vira um JPEG quadrado"},
-    )
+    image = file_field(Sentence("groupJid e image são obrigatórios"), "foto.jpg")
 
 
 class SettingsSchema(InputSchema):

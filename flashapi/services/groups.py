@@ -6,9 +6,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from flashapi.dispatch import Action
+from flashapi.errors import FlashAPIError, OutcomeUnknown
 from flashapi.group_metadata import as_listed
+from flashapi.media.kinds import Kind, true_type
+from flashapi.media.sources import Source, collect
+from flashapi.media.spool import name_to_send
 from flashapi.models.groups import groups
-from flashapi.services import pictures
 from flashapi.services.backend import Backend
 from flashapi.services.questions import ask
 from flashapi.services.sessions import Row
@@ -66,10 +69,21 @@ def set_description(backend: Backend, session: Row, *, group: str, description: 
     ask(backend, session, Action.SET_GROUP_DESCRIPTION, session=session.id, group=group, description=description)
 
 
-def set_picture(backend: Backend, session: Row, *, group: str, image: str) -> dict[str, Any]:
-    """Give a group the picture that `image` is or leads to. Raises InvalidInput for what is no picture."""
-    content = pictures.as_profile_picture(image, backend.fetcher)
-    made: dict[str, Any] = ask(backend, session, Action.SET_GROUP_PICTURE, group=group, content=content)
+def set_picture(backend: Backend, session: Row, *, group: str, image: Source) -> dict[str, Any]:
+    """Give a group the picture that `image` is or leads to. Raises InvalidInput for what is no picture.
+
+    It is decoded by the worker: here that would hold up every other request.
+    """
+    with collect(image, backend.spool, backend.fetcher, Kind.IMAGE.value) as draft:
+        true_type(Kind.IMAGE, draft.head, None, (None, None))
+        name = draft.keep(name_to_send(session.id))
+    try:
+        made: dict[str, Any] = ask(backend, session, Action.SET_GROUP_PICTURE, group=group, spool=name)
+    except OutcomeUnknown:  # the worker may be reading it, and removes it then
+        raise
+    except FlashAPIError:
+        backend.spool.remove(name)
+        raise
     return made
 
 

@@ -14,6 +14,7 @@ from tests.api.conftest import Caller
 
 MULTIPART = "multipart/form-data"
 TAKES_FILE = {f"/api/chat/send-{kind}" for kind in ("image", "video", "audio", "document", "sticker")}
+TAKES_FILE.add("/api/group/update-picture")
 
 
 @pytest.fixture

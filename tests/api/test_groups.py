@@ -1,4 +1,4 @@
-"""Group routes without WhatsApp: what is refused before anybody is asked, and what a picture is made into."""
+"""Group routes without WhatsApp: what is refused before anybody is asked."""
 
 import base64
 import io
@@ -6,10 +6,9 @@ import io
 import pytest
 from PIL import Image
 
-from flashapi.errors import InvalidInput
-from flashapi.outgoing import Fetcher
-from flashapi.services.pictures import as_profile_picture
+from flashapi.services.backend import Backend
 from tests.api.conftest import Caller, Owner
+from tests.support import samples
 
 GROUP = "120363000000000001@g.us"
 GROUP_MISSING, PEOPLE_MISSING = "groupJid é obrigatório", "groupJid e participants são obrigatórios"
@@ -81,17 +80,18 @@ def test_a_session_without_connection(alice: Owner) -> None:
     assert alice.get("/api/group/list").json["data"] == {"groups": [], "total": 0}
 
 
-def test_a_picture_becomes_a_square_jpeg() -> None:
+@pytest.mark.parametrize("image", ["data:image/png;base64,AAAA", "aGVsbG8=", base64.b64encode(samples.PDF).decode()])
+def test_what_is_no_picture(alice: Owner, backend: Backend, image: str) -> None:
+    answer = alice.post("/api/group/update-picture", json={"groupJid": GROUP, "image": image})
+    assert (answer.status_code, answer.json["message"][:7]) == (400, "image: ")
+    assert not list(backend.settings.media_dir.glob("*"))
+
+
+def test_a_picture_is_not_decoded_here(alice: Owner, backend: Backend) -> None:
+    """As large as it is decoded, the worker refuses it; without one nothing is left behind."""
     drawn = io.BytesIO()
-    Image.new("RGBA", (1000, 800), "green").save(drawn, "PNG")
-    encoded = base64.b64encode(drawn.getvalue()).decode()
-    for image in (encoded, f"data:image/png;base64,{encoded}"):
-        made = base64.b64decode(as_profile_picture(image, Fetcher(allow_private=False)))
-        with Image.open(io.BytesIO(made)) as seen:
-            assert (seen.format, seen.size) == ("JPEG", (640, 640))
-
-
-@pytest.mark.parametrize("image", ["/etc/hostname", "data:image/png;base64,AAAA", "aGVsbG8=", "não é base64"])
-def test_what_is_no_picture(image: str) -> None:
-    with pytest.raises(InvalidInput, match="image"):
-        as_profile_picture(image, Fetcher(allow_private=False))
+    Image.new("1", (20_000, 20_000)).save(drawn, "PNG")
+    picture = base64.b64encode(drawn.getvalue()).decode()
+    answer = alice.post("/api/group/update-picture", json={"groupJid": GROUP, "image": picture})
+    assert (answer.status_code, answer.json["message"]) == (400, "Sessão não está conectada")
+    assert not list(backend.settings.media_dir.glob("*"))

@@ -1,6 +1,8 @@
 """What becomes of files before they are sent."""
 
 import io
+import subprocess
+import sys
 from pathlib import Path
 
 import av
@@ -85,6 +87,24 @@ def test_a_picture_is_measured_upright(file: Path) -> None:
         assert thumbnail.size == (25, 100)
 
 
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "GIF", "WEBP"])
+def test_the_picture_of_a_group_is_a_square_jpeg(file: Path, form: str) -> None:
+    file.write_bytes(samples.picture(form, (1_000, 800)))
+    with Image.open(io.BytesIO(pictures.as_profile_picture(file))) as seen:
+        assert (seen.format, seen.size) == ("JPEG", (640, 640))
+
+
+def test_the_picture_of_a_group_is_upright(file: Path) -> None:
+    drawn = Image.new("RGB", (400, 400), "red")
+    drawn.paste("blue", (0, 200, 400, 400))
+    exif = Image.Exif()
+    exif[0x0112] = 3  # upside down
+    drawn.save(file, "PNG", exif=exif)
+    with Image.open(io.BytesIO(pictures.as_profile_picture(file))) as seen:
+        assert seen.size == (400, 400)
+        assert seen.getpixel((200, 100))[2] > 200  # type: ignore[index]
+
+
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "GIF"])
 def test_a_sticker_is_a_square_webp(file: Path, form: str) -> None:
     file.write_bytes(samples.picture(form, (1_000, 400)))
@@ -119,3 +139,50 @@ def test_damaged_files_are_refused(file: Path, content: bytes) -> None:
     for read in (pictures.look_at, pictures.as_sticker, films.look_at, sounds.as_voice):
         with pytest.raises(InvalidInput):
             read(file)
+
+
+def test_a_large_photo_is_taken(file: Path) -> None:
+    Image.new("RGB", (8_160, 6_120), "green").save(file, "JPEG")
+    assert pictures.look_at(file).width == 8_160
+
+
+@pytest.mark.parametrize("form, options", [("PNG", {}), ("JPEG", {"progressive": True}), ("GIF", {})])
+def test_what_is_too_much_decoded_is_refused(file: Path, form: str, options: dict[str, bool]) -> None:
+    Image.new("L", (9_000, 9_000)).save(file, form, **options)
+    for read in (pictures.look_at, pictures.as_sticker, pictures.as_profile_picture):
+        with pytest.raises(InvalidInput, match="9000 x 9000 pixels; o máximo é de 25 megapixels"):
+            read(file)
+    assert pictures.preview(file) is None
+
+
+@pytest.mark.filterwarnings("ignore:Image size:PIL.Image.DecompressionBombWarning")
+def test_what_nobody_would_even_open_is_refused(file: Path) -> None:
+    Image.new("1", (20_000, 20_000)).save(file, "PNG")
+    with pytest.raises(InvalidInput, match="image: a imagem tem pixels demais"):
+        pictures.look_at(file)
+
+
+READ_AND_TELL = """
+import sys
+from pathlib import Path
+from workers.media import pictures
+
+def megabytes(field):
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(field)) / 1024
+
+Path("/proc/self/clear_refs").write_text("5")
+before = megabytes("VmRSS")
+getattr(pictures, sys.argv[1])(Path(sys.argv[2]))
+print(megabytes("VmHWM") - before)
+"""
+
+
+@pytest.mark.parametrize("read", ["look_at", "as_sticker", "as_profile_picture"])
+def test_a_picture_is_decoded_once(file: Path, read: str) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (5_000, 5_000), "green").save(file, "PNG", exif=exif)
+    told = subprocess.run([sys.executable, "-c", READ_AND_TELL, read, file], capture_output=True, check=True)
+    decoded = 5_000 * 5_000 * 4 / 2**20
+    assert decoded * 0.9 < float(told.stdout) < decoded * 1.5

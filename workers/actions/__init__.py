@@ -21,5 +21,5 @@ QUESTIONS: dict[Action, Callable[..., Any]] = {
 }
 """Called as function(client, connections, whose, **keywords); the answer is a JSON value."""
 
-DOWNLOADS: dict[Action, Callable[..., Any]] = media.DOWNLOADS
+WITH_FILES: dict[Action, Callable[..., Any]] = {**media.WITH_FILES, **pictures.WITH_FILES}
 """Called as function(workshop, **keywords), on a lane of their own: files are few at a time."""

@@ -87,13 +87,13 @@ def send_audio(workshop: Workshop, *, media: Media, ptt: bool) -> Message:
 def send_document(workshop: Workshop, *, media: Media, file_name: str, caption: str) -> Message:
     """A file of any type."""
     with workshop.files.opened(media["spool"]) as path:
-        preview = pictures.look_at(path, "document") if media["mimetype"] in PREVIEWED else None
+        preview = pictures.preview(path) if media["mimetype"] in PREVIEWED else None
         uploaded = _upload(workshop, path.read_bytes(), MediaType.MediaDocument)
     document = DocumentMessage(**uploaded, mimetype=media["mimetype"], fileName=file_name, title=file_name)
     if caption:
         document.caption = caption
     if preview is not None:
-        document.JPEGThumbnail = preview.thumbnail
+        document.JPEGThumbnail = preview
     return Message(documentMessage=document)
 
 
@@ -187,5 +187,5 @@ BUILDERS: dict[str, Callable[..., Message]] = {
 }
 """By the outbox row's `action`."""
 
-DOWNLOADS: dict[Action, Callable[..., Any]] = {Action.DOWNLOAD_MEDIA: download}
+WITH_FILES: dict[Action, Callable[..., Any]] = {Action.DOWNLOAD_MEDIA: download}
 """Questions that need the workshop: called as function(workshop, **keywords)."""

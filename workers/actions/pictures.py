@@ -12,7 +12,9 @@ from flashapi.errors import Forbidden, NotFound, NotRegistered, WhatsAppError
 from flashapi.models.sessions import Mode
 from flashapi.outgoing import Fetcher
 from workers import people
+from workers.actions.workshop import Workshop
 from workers.addressing import Asks, Whose, to_jid
+from workers.media.pictures import as_profile_picture
 
 NOT_SET = "does not have a profile picture"
 HIDDEN = "has hidden their profile picture"
@@ -55,11 +57,14 @@ def picture_of(client: Asks, jid: str, *, preview: bool, must_exist: bool = Fals
     return {"url": info.URL, "id": info.ID, "type": info.Type}
 
 
-def set_group_picture(
-    client: Asks, connections: Connections, whose: Whose, *, group: str, content: str
-) -> dict[str, str]:
-    """Give a group a picture: a JPEG, as base64."""
-    return {"id": client.call("set_group_photo", to_jid(group), base64.b64decode(content))}
+def set_group_picture(workshop: Workshop, *, group: str, spool: str) -> dict[str, str]:
+    """Give a group the spooled picture, made into what WhatsApp takes. Raises InvalidInput."""
+    try:
+        with workshop.files.opened(spool) as path:
+            jpeg = as_profile_picture(path)
+    finally:
+        workshop.files.spool.remove(spool)
+    return {"id": workshop.call("set_group_photo", to_jid(group), jpeg)}
 
 
 def _parameters(preview: bool) -> GetProfilePictureParams:
@@ -80,5 +85,8 @@ def _fetch(url: str, mode: str) -> bytes:
 
 QUESTIONS: dict[Action, Any] = {
     Action.PICTURE: picture,
+}
+
+WITH_FILES: dict[Action, Any] = {
     Action.SET_GROUP_PICTURE: set_group_picture,
 }
