@@ -5,6 +5,7 @@ ten thousand of them, so it is stored in many transactions, the newest messages 
 a replay after a crash finds what is left, and tells it.
 """
 
+import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -43,7 +44,7 @@ def store(connections: Connections, session_id: str, raw: bytes) -> list[bus.Rec
     """
     history = wire.HistorySync.FromString(raw).Data
     try:
-        return _Storing(connections, session_id).store(history)
+        return _Storing(connections, session_id, _event_id(session_id, raw)).store(history)
     except _Deleted:
         return []
 
@@ -51,9 +52,10 @@ def store(connections: Connections, session_id: str, raw: bytes) -> list[bus.Rec
 class _Storing:
     """One piece on its way into the tables."""
 
-    def __init__(self, connections: Connections, session_id: str) -> None:
+    def __init__(self, connections: Connections, session_id: str, event_id: str) -> None:
         self._connections = connections
         self._session_id = session_id
+        self._event_id = event_id
         self._stored = 0
 
     def store(self, history: Any) -> list[bus.Recorded]:
@@ -89,8 +91,10 @@ class _Storing:
         stored = self._stored + len(told)
         if not new_chats and not stored:
             return []
+        if bus.is_recorded(connection, self._event_id):  # by a commit whose answer got lost
+            return []
         event = HistorySet(chats=tuple(new_chats), contacts=contacts, messages=tuple(told), stored=stored)
-        return [bus.record(connection, session.id, session.name, event)]
+        return [bus.record(connection, session.id, session.name, event, id=self._event_id)]
 
     def _in_turn(self, work: Callable[..., T], *arguments: Any) -> T:
         """One transaction of many."""
@@ -114,6 +118,11 @@ class _Storing:
         if session is None:
             raise _Deleted
         return session
+
+
+def _event_id(session_id: str, raw: bytes) -> str:
+    """Made from what it tells of, so that it is found to be told already."""
+    return f"evt_{hashlib.sha256(b'history %s %s' % (session_id.encode(), raw)).hexdigest()[:32]}"
 
 
 def _learn(connection: sa.Connection, session: Any, pairs: Sequence[Any]) -> None:

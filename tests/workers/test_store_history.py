@@ -107,6 +107,22 @@ def test_a_half_stored_history_is_finished_and_told(
     assert stored_ids(connections) == Counter(f"H{number}" for number in range(250))
 
 
+def test_a_commit_whose_answer_gets_lost_tells_once(
+    connections: Connections, session_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_turn, lost = store_history._Storing._in_turn, iter([True])
+
+    def loses_an_answer(self: Any, work: Any, *arguments: Any) -> Any:
+        done = in_turn(self, work, *arguments)
+        if work == self._finish and next(lost, False):
+            return in_turn(self, work, *arguments)  # as one does who doesn't know
+        return done
+
+    monkeypatch.setattr(store_history._Storing, "_in_turn", loses_an_answer)
+    store_history.store(connections, session_id, history(250))
+    assert [event["stored"] for event in told(connections, session_id)] == [250]
+
+
 def test_an_older_piece_tells_of_what_is_new_in_it(connections: Connections, session_id: str) -> None:
     store_history.store(connections, session_id, history(20, first=10))
     store_history.store(connections, session_id, history(20))
