@@ -1,4 +1,4 @@
-"""The programs of this package: `python -m workers sessions|webhooks|supervisor|migrate`.
+"""The programs of this package: `python -m workers sessions|webhooks|supervisor|migrate|replay-unreadable`.
 
 Each imports what it needs and no more: webhook workers never load neonize, the supervisor stays small.
 """
@@ -19,6 +19,7 @@ def main(arguments: list[str]) -> int:
     programs.add_parser("webhooks", help="deliver events to webhook endpoints")
     programs.add_parser("supervisor", help="run a whole installation on this machine (make run)")
     programs.add_parser("migrate", help="bring the database to this version's schema")
+    programs.add_parser("replay-unreadable", help="try events that an earlier version could not store once more")
     chosen = parser.parse_args(arguments)
     if chosen.program == "supervisor":
         return int(importlib.import_module("workers.supervisor").main())
@@ -45,6 +46,13 @@ def main(arguments: list[str]) -> int:
                 migrations.migrate(told)
             except migrations.MigrationRefused as error:
                 print(f"flashapi: {error}", file=sys.stderr)
+                return 2
+        case "replay-unreadable":
+            logs.configure(told, "replay")
+            importlib.import_module("workers.neonize_loader").load(None)
+            wrong = importlib.import_module("workers.unreadable").replay(told)
+            if wrong is not None:
+                print(f"flashapi: {wrong}", file=sys.stderr)
                 return 2
     return 0
 

@@ -18,7 +18,7 @@ from workers.early_receipts import EarlyReceipts
 from workers.journal import Entry, Journal, Orphan
 from workers.store_groups import introduce_people
 from workers.store_inbound import Stored, Unreadable, store_entry
-from workers.waiting import persistently
+from workers.waiting import patiently, persistently
 
 log = structlog.get_logger()
 
@@ -100,16 +100,17 @@ class Inbound:
         if not entries:
             return
         try:
-            self._store_together(entries)
+            patiently(lambda: self._store_together(entries))
         except Exception:
-            # A bug in what one event is made of must not end the line, which a quarter of all sessions share.
+            # A bug in what one event is made of must not end the line, which a quarter of all sessions share. What is
+            # wrong with the database is no fault of the events: they wait.
             log.exception("batch_failed", entries=len(entries))
             for entry in entries:
                 self._store_alone(entry)
 
     def _store_alone(self, entry: Entry) -> None:
         try:
-            self._store_together([entry])
+            patiently(lambda: self._store_together([entry]))
         except Exception:
             log.exception("event_failed", session=entry.session_id, code=entry.code)
             self._journal.set_aside(entry)

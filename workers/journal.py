@@ -13,10 +13,10 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import structlog
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 SEGMENT_BYTES = 4 * 1024 * 1024
+UNREADABLE = "unreadable.seg"
+"""Beside the journals: what nobody understood so far."""
 OUTAGE_OVER_SECONDS = 60.0
 """So long every write must have worked; until then a failure is of the same outage and not logged again."""
 
@@ -61,10 +63,9 @@ class Journal:
     """The journal of this process."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder / f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
-        self._folder.mkdir(parents=True)
-        self._lock_file = _take_lock(self._folder)
-        assert self._lock_file is not None
+        self._folder, self._lock_file = _new_folder(folder)
+        self.aside = 0
+        """How many events were set aside."""
         self._lock = threading.Lock()
         self._number = 0
         self._file = -1
@@ -109,16 +110,16 @@ class Journal:
                 self._note_failure(error)
 
     def set_aside(self, entry: Entry) -> None:
-        """Keep an event that can't be understood, in a file that nothing reads or removes.
+        """Keep an event that can't be understood, in a file for a version that does (`take_unreadable`).
 
         While the disk takes nothing its segment keeps it instead, for the next start to try again.
         """
         record = journal_records.pack(entry.session_id, entry.code, entry.raw, entry.missed_before)
         with self._lock:
             try:
-                with (self._folder.parent / "unreadable.seg").open("ab", buffering=0) as aside:
-                    fcntl.flock(aside, fcntl.LOCK_EX)  # other processes write to it too
+                with _locked(self._folder.parent / UNREADABLE) as aside:
                     journal_records.put(aside.fileno(), aside.seek(0, os.SEEK_END), record)
+                self.aside += 1
             except OSError as error:
                 if entry.segment is not None:
                     entry.segment.open += 1
@@ -136,7 +137,7 @@ class Journal:
             if self._segment is not None and self._segment.open == 0:
                 self._segment.path.unlink(missing_ok=True)
             _remove_if_empty(self._folder)
-            os.close(self._lock_file)  # type: ignore[arg-type]
+            os.close(self._lock_file)
 
     def _begin_segment(self) -> Segment:
         """The next segment, or the full one for a while longer where there can be no other."""
@@ -218,6 +219,48 @@ def orphans(folder: Path) -> Iterator[Orphan]:
         lock_file = _take_lock(candidate)
         if lock_file is not None:
             yield Orphan(candidate, lock_file)
+
+
+def take_unreadable(folder: Path) -> Orphan | None:
+    """What was set aside, as a journal to be replayed; None if there is nothing.
+
+    Cut off, it is one that the next worker finds. Processes that set aside more begin a new file.
+    """
+    if not (folder / UNREADABLE).exists():
+        return None
+    taken, lock_file = _new_folder(folder)
+    with _locked(folder / UNREADABLE):
+        (folder / UNREADABLE).rename(taken / "00000001.seg")
+    return Orphan(taken, lock_file)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[BinaryIO]:
+    """The file of this name, made if need be, while no other process has it."""
+    while True:
+        with path.open("ab", buffering=0) as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if _is_still(path, file):
+                yield file
+                return
+
+
+def _is_still(path: Path, file: BinaryIO) -> bool:
+    """Whether the file has its name yet, which somebody may have taken from it while we waited for the lock."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _new_folder(parent: Path) -> tuple[Path, int]:
+    """A folder for a journal, and its lock."""
+    while True:
+        folder = parent / f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        folder.mkdir(parents=True)
+        lock_file = _take_lock(folder)
+        if lock_file is not None:  # else somebody who looks for orphans was faster, and removes it
+            return folder, lock_file
 
 
 def _take_lock(folder: Path) -> int | None:

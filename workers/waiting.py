@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import structlog
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
 from flashapi.connections import Connections
 from flashapi.errors import DatabaseUnavailable
@@ -16,6 +17,9 @@ log = structlog.get_logger()
 
 LOOK_EVERY_SECONDS = 1.0
 DATABASE_PAUSE_SECONDS = 0.5
+FAULT_PAUSE_SECONDS = 5.0
+UNBINDABLE = "Error binding parameter"
+"""How sqlite3 begins to say, by an error it also uses for broken SQL, that a value is of no type it knows."""
 
 T = TypeVar("T")
 
@@ -45,3 +49,22 @@ def persistently(action: Callable[[], T]) -> T:
         except DatabaseUnavailable as error:
             log.warning("database_away", retry_seconds=DATABASE_PAUSE_SECONDS, error=str(error.__cause__))
             time.sleep(DATABASE_PAUSE_SECONDS)
+
+
+def patiently(action: Callable[[], T]) -> T:
+    """Do it, waiting as long as the database is away, or it or the machine is at fault otherwise.
+
+    What is wrong with the values that were to be written is raised, as is every other failure of the action itself.
+    """
+    while True:
+        try:
+            return persistently(action)
+        except (DBAPIError, OSError, MemoryError) as error:
+            if isinstance(error, DBAPIError) and _is_of_the_values(error):
+                raise
+            log.exception("database_at_fault", retry_seconds=FAULT_PAUSE_SECONDS)
+            time.sleep(FAULT_PAUSE_SECONDS)
+
+
+def _is_of_the_values(error: DBAPIError) -> bool:
+    return isinstance(error, (DataError, IntegrityError)) or str(error.orig).startswith(UNBINDABLE)
