@@ -110,3 +110,22 @@ def test_a_direct_send_types_for_as_long_as_it_is_told_to(make_installation: Cal
     line.session.send(line.friend.number, "depois de pensar", delay=TYPING_MS)
     assert time.monotonic() - began >= TYPING_MS / 1_000
     assert line.friend.texts() == ["depois de pensar"]
+
+
+def test_a_receipt_that_came_before_a_kill_settles_the_doubt(running: Installation) -> None:
+    """It came while the send was in flight, so that it could have been anybody's."""
+    (line,) = make_lines(running, 1, "67")
+    running.api("POST", "/api/sandbox/fault", {"numero": line.session.status()["phoneNumber"], "kind": "lost_ack"})
+    with (
+        SocketListener(running.base, line.session.key, events=["message_update"]) as socket,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        first = pool.submit(keyed, line.session, line.friend.number, "recebida")
+        socket.wait_event("message_update", lambda data: data["status"] == "delivered", 30)
+        running.kill("workers sessions")
+        first.result()
+    line.session.wait_state("connected", 60)
+    (send,) = line.session.api("GET", "/api/chat/queue")["data"]["sends"]
+    assert (send["state"], send["messageId"]) == ("sent", line.friend.inbox()[0]["id"])
+    assert keyed(line.session, line.friend.number, "recebida").json()["data"]["id"] == send["messageId"]
+    assert line.friend.texts() == ["recebida"]
