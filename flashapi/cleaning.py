@@ -63,7 +63,7 @@ def _remove_messages(connections: Connections, oldest: int) -> int:
         with connections.reading() as connection:
             found = list(connection.scalars(sa.select(key).where(*due).limit(BATCH)))
         if found:
-            with connections.transaction() as connection:
+            with connections.part() as connection:
                 count += connection.execute(table.delete().where(key.in_(found))).rowcount
     return count
 
@@ -77,7 +77,7 @@ def _remove_events(connections: Connections, oldest: int) -> int:
             return 0
         lines = sa.select(deliveries.c.id, deliveries.c.position).order_by(deliveries.c.id).limit(BATCH)
         undelivered = [row.id for row in connection.execute(lines) if row.position <= due[-1]]
-    with connections.transaction() as connection:
+    with connections.part() as connection:
         remove_deliveries(connection, undelivered)
         return connection.execute(events.delete().where(events.c.position <= due[-1])).rowcount
 

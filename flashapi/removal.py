@@ -22,6 +22,8 @@ BATCH = 500
 """So many rows a statement, and a transaction."""
 REMOVABLE_SENDS = (SendState.SENT, SendState.FAILED, SendState.CANCELLED, SendState.DISMISSED)
 """Sends that nobody asks about any more; an uncertain one is still counted, and stays until its owner has decided."""
+LEFT_FOR_MS = 60_000
+"""So long what was delivered of a deleted session can still be looked up."""
 UNFINISHED = (DeliveryState.WAITING, DeliveryState.SLOW)
 _LARGE = (messages, outbox, doubts, stray_receipts, poll_votes, calls, chats, contacts, known_people, groups)
 _KEYS = idempotency_keys.c
@@ -50,15 +52,17 @@ def remove_session(connections: Connections, session_id: str) -> None:
         connection.execute(sessions.delete().where(sessions.c.id == session_id))
 
 
-def remove_events(connections: Connections, session_id: str) -> None:
+def remove_events(connections: Connections, session_id: str, *, before: int | None = None) -> None:
     """Delete the session's events that nobody has to deliver any more, and what was delivered of them.
 
-    Dead letters stay as long as others do: they hold nothing of the event but its name.
+    With `before` only those of before that moment, in ms. Dead letters stay as long as others do: they hold nothing of
+    the event but its name.
     """
     owed = sa.exists().where(deliveries.c.position == events.c.position, deliveries.c.state.in_(UNFINISHED))
+    old = [events.c.time < before] if before is not None else []
     last = 0
     while True:
-        free = (events.c.session_id == session_id, events.c.position > last, ~owed)
+        free = (events.c.session_id == session_id, events.c.position > last, ~owed, *old)
         with connections.reading() as connection:
             query = sa.select(events.c.position).where(*free).order_by(events.c.position).limit(BATCH)
             positions = list(connection.scalars(query))
@@ -71,13 +75,13 @@ def remove_events(connections: Connections, session_id: str) -> None:
             connection.execute(events.delete().where(events.c.position.in_(positions)))
 
 
-def remove_left_behind(connections: Connections) -> None:
+def remove_left_behind(connections: Connections, kept_ms: int = LEFT_FOR_MS) -> None:
     """Delete the events of deleted sessions that have been delivered since. Raises DatabaseUnavailable."""
     with connections.reading() as connection:
         told_of = set(connection.scalars(sa.select(events.c.session_id).distinct()))
         there = set(connection.scalars(sa.select(sessions.c.id)))
     for session_id in told_of - there - {GLOBAL}:
-        remove_events(connections, session_id)
+        remove_events(connections, session_id, before=now_ms() - kept_ms)
 
 
 def remove_deliveries(connection: sa.Connection, ids: Sequence[int]) -> None:

@@ -149,6 +149,8 @@ def test_what_a_global_endpoint_still_has_to_deliver_stays_until_it_has(
         state(connections, position, "delivered")
     state(connections, slow, "dead")
     removal.remove_left_behind(connections)
+    assert counts(connections)["events"] == 1 + len(waiting)  # not at once
+    removal.remove_left_behind(connections, kept_ms=-1_000)
     with connections.reading() as connection:
         assert list(connection.scalars(sa.select(events.c.position))) == [waiting[0]]
         assert list(connection.scalars(sa.select(deliveries.c.position))) == [dead, slow, waiting[0]]
@@ -157,5 +159,5 @@ def test_what_a_global_endpoint_still_has_to_deliver_stays_until_it_has(
 def test_nothing_of_a_session_that_lives_is_left_behind(connections: Connections, gone: Session) -> None:
     happen(connections, gone, told=False)
     happen(connections, Session(GLOBAL, GLOBAL, ""), told=False)
-    removal.remove_left_behind(connections)
+    removal.remove_left_behind(connections, kept_ms=-1_000)
     assert counts(connections)["events"] == 2

@@ -2,10 +2,13 @@
 
 import sqlalchemy as sa
 
+from flashapi import cleaning, removal
 from flashapi.connections import Connections
 from flashapi.models import now_ms
-from flashapi.models.events import attempts, deliveries, endpoints, events
-from tests.support.facts import Session, add_endpoint, happen
+from flashapi.models.events import GLOBAL, attempts, deliveries, endpoints, events
+from tests.support.facts import Session, add_endpoint, add_session, happen
+from tests.support.receivers import Receiver
+from tests.webhooks.conftest import StartWorker
 from workers import retention
 
 ALICE = Session("a-1", "sessao-de-alice", "")
@@ -62,6 +65,20 @@ def test_a_removed_endpoint_goes_with_its_log(connections: Connections) -> None:
     with connections.reading() as connection:
         for table in (endpoints, deliveries, attempts):
             assert connection.execute(sa.select(table)).all() == [], endpoint
+
+
+def test_a_deleted_sessions_events_reach_the_global_endpoint(
+    connections: Connections, receiver: Receiver, start_worker: StartWorker
+) -> None:
+    gone = add_session(connections, "sessao-apagada")
+    add_endpoint(connections, GLOBAL, receiver.url)
+    happen(connections, gone, told=False)
+    with connections.transaction() as connection:
+        cleaning.bury(connection, gone.id)
+    removal.remove_session(connections, gone.id)
+    start_worker()
+    receiver.wait(1)
+    assert receiver.deliveries[0].body["sessionId"] == gone.name
 
 
 def test_a_batch_is_bounded(connections: Connections) -> None:
