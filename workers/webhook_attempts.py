@@ -117,10 +117,10 @@ class Deliverer:
         return again is not None and not (again.delivered or again.gone) and again.retry_after_seconds == 0
 
     def _try_another(self, head: Head) -> bool:
-        """Send one that was never tried ahead of the head; whether the head must wait because of its answer."""
+        """Send one that was never tried ahead of the head; whether its answer says not to call for the head now."""
         other = webhook_rows.untried_behind(self._connections, head)
         attempt = self._try(other, probe=True) if other else None
-        return attempt is not None and self._must_wait(head, attempt)
+        return attempt is not None and (attempt.gone or self._must_wait(head, attempt))
 
     def _must_wait(self, head: Head, attempt: Attempt) -> bool:
         """Whether an answer to another call asked for time; the head then has its turn after that."""

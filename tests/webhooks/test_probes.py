@@ -106,3 +106,24 @@ def test_one_that_is_always_asked_to_wait_is_moved_aside(
     start_worker(SURE)
     wait_until(lambda: rows(connections)[0].moved_at, "it is moved aside", 20)
     assert [row.state for row in wait_final(connections, 2)][1:] == ["delivered"] * 2
+
+
+def test_when_one_sent_in_the_heads_place_is_answered_with_gone_the_head_stays_waiting(
+    connections: Connections, receiver: Receiver, start_worker: StartWorker
+) -> None:
+    add_endpoint(connections, ALICE.id, receiver.url)
+    told = [happen(connections, ALICE, told=False).id for _ in range(2)]
+
+    def busy_with_the_head(delivery: Delivery) -> int:
+        receiver.answer_headers = {"Retry-After": "0.3"} if delivery.event_id == told[0] else {}
+        return 503 if receiver.answer_headers else 410
+
+    receiver.decide = busy_with_the_head
+    start_worker(SURE)
+    head, other = wait_final(connections, 1, seconds=20)[:2]
+    assert (head.state, other.state) == ("waiting", "dead")
+    with Receiver() as elsewhere:
+        add_endpoint(connections, "b-1", elsewhere.url)
+        happen(connections, Session("b-1", "sessao-de-bob", ""))
+        elsewhere.wait(1)  # the worker has been through the table since
+    assert receiver.deliveries[-1].event_id == told[1]
