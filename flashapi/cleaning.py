@@ -22,6 +22,14 @@ TOMBSTONE = "deleted:"
 """A deleted session is renamed to this and its id until its rows are gone."""
 
 
+def warn(settings: Settings) -> None:
+    """Say in the log what will be deleted: the original had the variables too, and they did nothing there."""
+    if settings.message_lifetime_seconds:
+        log.warning("messages_will_be_deleted", after_seconds=settings.message_lifetime_seconds)
+    if settings.session_lifetime_hours:
+        log.warning("disconnected_sessions_will_be_deleted", after_hours=settings.session_lifetime_hours)
+
+
 def clean(connections: Connections, settings: Settings) -> tuple[int, int]:
     """Remove everything that is due now; how many messages and sessions. Raises DatabaseUnavailable."""
     removed = buried = 0

@@ -77,8 +77,10 @@ class Connections:
         self.redis.close()
 
 
-def create_engine(url: str, pool_size: int = 10) -> sa.Engine:
+def create_engine(url: str, pool_size: int = 20) -> sa.Engine:
     """An engine with this project's rules for SQLite (WAL, explicit BEGIN) and MySQL/MariaDB (UTC, strict).
+
+    `pool_size` is how many connections to the server there may be at a time; who needs another waits, for 30 s at most.
 
     Its exceptions show no parameters: those are message texts and hashes of keys, and exceptions are logged.
     """
@@ -96,7 +98,7 @@ def create_engine(url: str, pool_size: int = 10) -> sa.Engine:
         url,
         pool_size=pool_size,
         hide_parameters=True,
-        max_overflow=pool_size,
+        max_overflow=0,
         pool_pre_ping=True,
         pool_recycle=1_800,
         isolation_level="READ COMMITTED",

@@ -14,19 +14,7 @@ from typing import Any
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-from flashapi.settings import Settings
-
-LEVELS = {
-    "trace": logging.DEBUG,
-    "debug": logging.DEBUG,
-    "info": logging.INFO,
-    "warn": logging.WARNING,
-    "warning": logging.WARNING,
-    "error": logging.ERROR,
-    "fatal": logging.CRITICAL,
-    "silent": logging.CRITICAL + 1,
-}
-"""Python's levels, by the names the original's LOG_LEVEL takes (pino's)."""
+from flashapi.settings import LOG_LEVELS, Settings
 
 WARNINGS_ONLY = ("rq", "urllib3", "alembic", "websockets", "neonize", "whatsmeow", "Whatsmeow")
 """Loggers that tell of every job, connection or frame, some of them with their content."""
@@ -38,7 +26,7 @@ def configure(settings: Settings, process: str) -> None:
     May be called again, after a fork for instance. neonize calls `logging.basicConfig` when it is imported, which does
     nothing where the root logger has a handler: call this first.
     """
-    level = LEVELS.get(settings.log_level, logging.INFO)
+    level = LOG_LEVELS[settings.log_level]
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,

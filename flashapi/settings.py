@@ -3,8 +3,9 @@
 What users can set is read nowhere else. Values already in the environment win over `.env`.
 """
 
+import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, urlsplit
@@ -15,6 +16,27 @@ from dotenv import dotenv_values
 DEFAULT_CORS_ORIGINS = "*"
 UNENFORCED_RATE_LIMIT = (100, 900_000)
 """The original's example values: it printed them and never applied them."""
+
+
+LOG_LEVELS = {
+    "trace": logging.DEBUG,
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warn": logging.WARNING,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+    "fatal": logging.CRITICAL,
+    "silent": logging.CRITICAL + 1,
+}
+"""Python's levels, by the names the original's LOG_LEVEL takes (pino's)."""
+PHONE_NAMES = (
+    "UNKNOWN", "CHROME", "FIREFOX", "IE", "OPERA", "SAFARI", "EDGE", "DESKTOP", "IPAD", "ANDROID_TABLET", "OHANA",
+    "ALOHA", "CATALINA", "TCL_TV", "IOS_PHONE", "IOS_CATALYST", "ANDROID_PHONE", "ANDROID_AMBIGUOUS", "WEAR_OS",
+    "AR_WRIST", "AR_DEVICE", "UWP", "VR", "CLOUD_API", "SMARTGLASSES",
+)  # fmt: skip
+"""DeviceProps.PlatformType of WhatsApp's WACompanionReg.proto, as in neonize 0.5.2."""
+PUBLISHED_SECRETS = frozenset({"ASDASDSA55WQ88E55R8ER5T2QW5E5Q", "123"})
+"""The values of the original's `.env.example` and code, which anybody can read."""
 
 
 class InvalidSetting(ValueError):
@@ -41,7 +63,7 @@ class Settings:
     # Data
     data_dir: Path = Path("data")
     database_url: str = field(default="", repr=False)
-    database_pool: int = 10
+    database_pool: int = 20
     redis_url: str = field(default="", repr=False)
     media_dir: Path = Path("data/media")
     media_limit_bytes: int = 100 * 1024 * 1024
@@ -111,11 +133,19 @@ class Settings:
 
 def load(environ: Mapping[str, str] | None = None, dotenv: Path | None = Path(".env")) -> Settings:
     """Read the settings: the environment first, then the `.env` file, then the defaults. Raises InvalidSetting."""
+    return _Reader(merged(environ, dotenv)).settings()
+
+
+def merged(environ: Mapping[str, str] | None = None, dotenv: Path | None = Path(".env")) -> dict[str, str]:
+    """The variables that have a value, in the environment or else in the `.env` file.
+
+    An empty one counts as none, since docker compose exports empty all that it lists and was given no value for.
+    """
+    in_file = dotenv_values(dotenv) if dotenv is not None and dotenv.exists() else {}
     values: dict[str, str] = {}
-    if dotenv is not None and dotenv.exists():
-        values.update({k: v for k, v in dotenv_values(dotenv).items() if v is not None})
-    values.update(os.environ if environ is None else environ)
-    return _Reader(values).settings()
+    for source in (in_file, os.environ if environ is None else environ):
+        values.update({name: value for name, value in source.items() if value and value.strip()})
+    return values
 
 
 def is_loopback(host: str) -> bool:
@@ -161,6 +191,22 @@ class _Reader:
             return False
         raise InvalidSetting(f"{name} must be true or false, not {raw!r}")
 
+    def choice(self, name: str, default: str, allowed: Collection[str]) -> str:
+        """One of these, in whatever case it is written."""
+        given = self.text(name, default)
+        if given.lower() not in {each.lower() for each in allowed}:
+            raise InvalidSetting(f"{name} must be one of {', '.join(allowed)}, not {given!r}")
+        return given
+
+    def secret(self, name: str) -> str:
+        value = self.text(name)
+        if value in PUBLISHED_SECRETS:
+            raise InvalidSetting(
+                f"{name} is a default of the original, which is published and so protects nothing; choose another, or "
+                f"remove it and `make run` writes a random one into .env"
+            )
+        return value
+
     def settings(self) -> Settings:
         host, public_url = self._addresses()
         data_dir = Path(self.text("DATA_DIR", "data")).resolve()
@@ -173,15 +219,15 @@ class _Reader:
             public_url=public_url,
             web_workers=self.integer("WEB_WORKERS", 2, low=1, high=64),
             trusted_proxies=self.integer("TRUSTED_PROXIES", 0, low=0, high=8),
-            log_level=self.text("LOG_LEVEL", "info").lower(),
+            log_level=self.choice("LOG_LEVEL", "info", LOG_LEVELS).lower(),
             environment=self.text("NODE_ENV", "production"),
             timezone=self._timezone(),
             cors_origins=tuple(o.strip() for o in self.text("CORS_ORIGINS", "*").split(",") if o.strip()),
-            global_api_key=self.text("GLOBAL_API_KEY"),
-            webhook_secret_key=self.text("WEBHOOK_SECRET_KEY"),
+            global_api_key=self.secret("GLOBAL_API_KEY"),
+            webhook_secret_key=self.secret("WEBHOOK_SECRET_KEY"),
             data_dir=data_dir,
             database_url=self._database_url(data_dir),
-            database_pool=self.integer("MYSQL_CONNECTION_LIMIT", 10, low=1, high=1_000),
+            database_pool=self.integer("MYSQL_CONNECTION_LIMIT", 20, low=1, high=1_000),
             redis_url=self.text("REDIS_URL"),
             media_dir=Path(self.text("MEDIA_DIR") or data_dir / "media").resolve(),
             media_limit_bytes=self.integer("MEDIA_LIMIT_BYTES", 100 * 1024 * 1024, low=1_024),
@@ -189,11 +235,11 @@ class _Reader:
             shards=self.integer("SHARDS", 16, low=1, high=1_024),
             session_workers=self.integer("SESSION_WORKERS", 1, low=1, high=64),
             phone_client=self.text("SESSION_PHONE_CLIENT", "Flash_api"),
-            phone_name=self.text("SESSION_PHONE_NAME", "Chrome"),
+            phone_name=self.choice("SESSION_PHONE_NAME", "Chrome", PHONE_NAMES),
             sandbox=self.boolean("SANDBOX", False),
             live=self.boolean("LIVE", True),
             websocket=self.boolean("ENABLE_WEBSOCKET", True),
-            websocket_secret=self.text("GLOBAL_WEBSOCKET_SECRET"),
+            websocket_secret=self.secret("GLOBAL_WEBSOCKET_SECRET"),
             auth_timeout_minutes=self.number("AUTH_TIMEOUT", 1.0),
             global_webhook_url=self.text("GLOBAL_WEBHOOK_URL") if global_webhook else "",
             webhook_pause_hours=self.number("WEBHOOK_PAUSE_HOURS", 24.0),

@@ -1,4 +1,4 @@
-"""What settings make of TZ: a zone they have data for, by its name, or a refusal that names TZ."""
+"""What settings make of what they are told, and what they refuse, each time naming the variable."""
 
 import zoneinfo
 from collections.abc import Iterator
@@ -8,6 +8,7 @@ import pytest
 
 from flashapi import settings as reading
 from flashapi import timestamps
+from workers.first_start import SECRETS, write_dotenv
 
 ZONE = "America/Sao_Paulo"
 
@@ -68,3 +69,38 @@ def test_a_copied_file_and_a_circle_of_links_have_no_name(tmp_path: Path) -> Non
     for name in ("copied", "circle"):
         with pytest.raises(reading.InvalidSetting, match="^TZ "):
             zone(f":{tmp_path}/{name}")
+
+
+def test_an_empty_variable_leaves_the_file_its_word(tmp_path: Path) -> None:
+    dotenv = tmp_path / ".env"
+    dotenv.write_text("GLOBAL_API_KEY=da-pasta\nPORT=3999\nTZ=\n")
+    told = reading.load({"GLOBAL_API_KEY": "", "PORT": " ", "LOG_LEVEL": ""}, dotenv)
+    assert (told.global_api_key, told.port, told.timezone, told.log_level) == ("da-pasta", 3999, ZONE, "info")
+    assert reading.load({"GLOBAL_API_KEY": "de-fora"}, dotenv).global_api_key == "de-fora"
+
+
+def test_what_the_first_start_writes_is_what_is_read(tmp_path: Path) -> None:
+    """Also where docker compose has exported the secrets empty."""
+    dotenv = tmp_path / ".env"
+    dotenv.write_text("GLOBAL_API_KEY=\nWEBHOOK_SECRET_KEY=da-pasta\n")
+    exported = dict.fromkeys(SECRETS, "")
+    write_dotenv(dotenv, exported, loopback=True)
+    told = reading.load(exported, dotenv)
+    assert len(told.global_api_key) > 30 and len(told.websocket_secret) > 30
+    assert told.webhook_secret_key == "da-pasta"
+
+
+@pytest.mark.parametrize("name", SECRETS)
+@pytest.mark.parametrize("published", ["ASDASDSA55WQ88E55R8ER5T2QW5E5Q", "123"])
+def test_a_secret_that_everybody_knows_is_refused(name: str, published: str) -> None:
+    with pytest.raises(reading.InvalidSetting, match=f"^{name} .* published"):
+        reading.load({name: published}, None)
+
+
+@pytest.mark.parametrize(
+    "name, bad, good", [("LOG_LEVEL", "verbose", "Debug"), ("SESSION_PHONE_NAME", "Chromium", "firefox")]
+)
+def test_a_word_that_means_nothing_is_refused_with_those_that_do(name: str, bad: str, good: str) -> None:
+    with pytest.raises(reading.InvalidSetting, match=f"(?i)^{name} must be one of .*{good}.*, not '{bad}'"):
+        reading.load({name: bad}, None)
+    reading.load({name: good}, None)

@@ -58,6 +58,15 @@ def test_two_installations_side_by_side(make_installation: Callable[..., Install
     assert second.api("GET", "/api/session/list")["data"]["total"] == 0
 
 
+def test_variables_exported_empty_are_not_there(make_installation: Callable[..., Installation]) -> None:
+    """As docker compose exports those it has no value for."""
+    running = make_installation()
+    running.environ |= dict.fromkeys(("GLOBAL_API_KEY", "GLOBAL_WEBSOCKET_SECRET", "WEBHOOK_SECRET_KEY", "SANDBOX"), "")
+    running.start()
+    key = reading.load({}, running.folder / ".env").global_api_key
+    assert running.request("GET", "/api/session/list", key=key).status_code == 200
+
+
 def test_a_port_in_use_is_named(make_installation: Callable[..., Installation]) -> None:
     refused = make_installation()
     with socket.create_server(("127.0.0.1", refused.port)):
@@ -125,7 +134,7 @@ def test_the_makefile_runs_it_by_one_exec() -> None:
 def test_dotenv_example_lists_what_settings_reads() -> None:
     """Read from the source, since some variables are asked for only where others are set."""
     source = inspect.getsource(reading._Reader)
-    asked = re.findall(r'self\.(?:text|integer|number|boolean)\(\s*"([A-Z_]+)"', source)
+    asked = re.findall(r'self\.(?:text|integer|number|boolean|choice|secret)\(\s*"([A-Z_]+)"', source)
     listed = re.findall(r"^(?:# )?([A-Z_]+)=", EXAMPLE.read_text(), flags=re.MULTILINE)
     assert sorted(listed) == sorted(set(asked))
 

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
-from dotenv import dotenv_values
+from flashapi.settings import merged
 
 EXAMPLE = Path(__file__).resolve().parent.parent / ".env.example"
 SECRETS = ("GLOBAL_API_KEY", "GLOBAL_WEBSOCKET_SECRET", "WEBHOOK_SECRET_KEY")
@@ -55,8 +55,8 @@ def _write_new(path: Path, text: str) -> None:
 
 
 def _append_missing_secrets(path: Path, environ: Mapping[str, str]) -> None:
-    there = dotenv_values(path)
-    missing = [name for name in SECRETS if not (environ.get(name) or there.get(name))]
+    there = merged(environ, path)
+    missing = [name for name in SECRETS if name not in there]
     if not missing:
         return
     lines = [f"{name}={secrets.token_urlsafe(32)}\n" for name in missing]

@@ -288,5 +288,5 @@ class LiveSession:
 
 def _device_props(settings: Settings, row: Any) -> DeviceProps:
     """How the linked device is named on the phone. All fields each time: Go merges them into one global."""
-    platform = getattr(DeviceProps, (row.browser or settings.phone_name).upper(), DeviceProps.CHROME)
+    platform = DeviceProps.PlatformType.Value((row.browser or settings.phone_name).upper())
     return DeviceProps(os=row.device_name or settings.phone_client, platformType=platform, requireFullSync=False)

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import redis
 import structlog
-from dotenv import dotenv_values
 
 from flashapi import logs, shards
 from flashapi import settings as reading
@@ -79,7 +78,7 @@ def prepare(environ: dict[str, str]) -> tuple[Settings, dict[str, str]]:
         written = write_dotenv(DOTENV, environ, loopback=loopback)
     except OSError as error:
         raise CannotStart(f"can't write {DOTENV.resolve()}: {error.strerror}") from error
-    if not (environ.get("SANDBOX") or dotenv_values(DOTENV).get("SANDBOX")):
+    if "SANDBOX" not in reading.merged(environ, DOTENV):
         environ["SANDBOX"] = "true"
     environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), environ.get("PYTHONPATH"))))
     settings = reading.load(environ, DOTENV)

@@ -15,8 +15,7 @@ import structlog
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
-from flashapi import bus, shards
-from flashapi.cleaning import clean
+from flashapi import bus, cleaning, shards
 from flashapi.connections import Connections
 from flashapi.errors import DatabaseUnavailable
 from flashapi.models.base import now_ms
@@ -64,6 +63,7 @@ class WebhookWorker:
 
     def run(self) -> None:
         """Work until told to stop; deliveries in flight then have STOP_SECONDS."""
+        cleaning.warn(self._settings)
         if not wait_for_installation(self._connections, self._settings, self._stopping):
             return
         webhook_rows.sync_global_endpoint(self._connections, self._settings)
@@ -117,7 +117,7 @@ class WebhookWorker:
 
     def _clean(self) -> float:
         try:
-            clean(self._connections, self._settings)
+            cleaning.clean(self._connections, self._settings)
         except DatabaseUnavailable:
             log.warning("cleaning_waits_for_database")
         return CLEAN_SECONDS

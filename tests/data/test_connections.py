@@ -90,3 +90,34 @@ def test_a_server_that_is_away_is_an_outage(settings: Settings) -> None:
     with pytest.raises(DatabaseUnavailable), away.reading():
         pass
     away.close()
+
+
+def test_a_process_has_no_more_connections_than_it_was_told(database: Settings) -> None:
+    if database.database_url.startswith("sqlite"):
+        pytest.skip("the limit is for servers")
+    migrate(database)
+    told = Connections(replace(database, database_pool=2))
+    here, go = threading.Barrier(3), threading.Event()
+    ended = []
+
+    def hold(wait: bool) -> None:
+        with told.reading() as connection:
+            connection.execute(sa.text("SELECT 1"))
+            if wait:
+                here.wait(10)
+                go.wait(10)
+        ended.append(wait)
+
+    threads = [threading.Thread(target=hold, args=(wait,)) for wait in (True, True, False, False)]
+    for thread in threads[:2]:
+        thread.start()
+    here.wait(10)
+    for thread in threads[2:]:
+        thread.start()
+        thread.join(0.3)
+    assert ended == [], "a third one had to wait"
+    go.set()
+    for thread in threads:
+        thread.join()
+    assert len(ended) == 4
+    told.close()

@@ -1,15 +1,21 @@
 """Only the newest events are kept, with their deliveries."""
 
+import threading
+from dataclasses import replace
+
 import sqlalchemy as sa
+from structlog.testing import capture_logs
 
 from flashapi import cleaning, removal
 from flashapi.connections import Connections
 from flashapi.models import now_ms
 from flashapi.models.events import GLOBAL, attempts, deliveries, endpoints, events
+from flashapi.settings import Settings
 from tests.support.facts import Session, add_endpoint, add_session, happen
 from tests.support.receivers import Receiver
 from tests.webhooks.conftest import StartWorker
 from workers import retention
+from workers.webhook_worker import WebhookWorker
 
 ALICE = Session("a-1", "sessao-de-alice", "")
 DAYS = 30.0
@@ -95,3 +101,15 @@ def test_a_batch_is_bounded(connections: Connections) -> None:
 
 def test_nothing_to_trim(connections: Connections) -> None:
     assert not retention.trim(connections, 5, DAYS)
+
+
+def test_a_worker_that_deletes_says_so_when_it_starts(settings: Settings) -> None:
+    stopping = threading.Event()
+    stopping.set()
+    with capture_logs() as logs:
+        WebhookWorker(settings, stopping).run()
+        WebhookWorker(replace(settings, message_lifetime_seconds=3_600, session_lifetime_hours=5), stopping).run()
+    assert logs == [
+        {"event": "messages_will_be_deleted", "log_level": "warning", "after_seconds": 3_600},
+        {"event": "disconnected_sessions_will_be_deleted", "log_level": "warning", "after_hours": 5},
+    ]

@@ -27,7 +27,7 @@ from flashapi.models.chats import chats, poll_votes
 from flashapi.models.groups import groups
 from flashapi.models.messages import messages
 from flashapi.models.sessions import sessions
-from flashapi.settings import Settings
+from flashapi.settings import PHONE_NAMES, Settings
 from workers.clients import CODES
 from workers.inbound import Inbound
 from workers.journal import Journal
@@ -238,3 +238,7 @@ def test_a_device_has_its_own_name_where_the_session_gives_one(settings: Setting
     assert (own.os, own.platformType) == ("Loja", DeviceProps.FIREFOX)
     Row.browser = Row.device_name = None
     assert _device_props(settings, Row).os == "Flash_api"
+
+
+def test_the_icons_that_settings_know_are_those_of_the_protocol() -> None:
+    assert set(PHONE_NAMES) == set(DeviceProps.PlatformType.keys())
