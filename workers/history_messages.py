@@ -54,20 +54,27 @@ def news_of(connection: sa.Connection, session_id: str, old: Sequence[Old]) -> l
     return [each for each in old if not stored.holds(each)]
 
 
-def insert(connection: sa.Connection, session_id: str, news: Sequence[Old]) -> list[dict[str, Any]]:
-    """Store those that are still news, each as it is to be told."""
+def rows_of(session_id: str, news: Sequence[Old]) -> list[dict[str, Any]]:
+    """The same as rows. Takes longer than writing them, so it is not done under the write lock."""
+    return [_as_row(session_id, old) for old in news]
+
+
+def insert(
+    connection: sa.Connection, session_id: str, news: Sequence[Old], rows: Sequence[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Store the rows of those that are still news; each message as it is to be told."""
     stored = _Stored(connection, session_id, news)
-    rows = [_as_row(session_id, old) for old in news if not stored.holds(old)]
+    fresh = [(old, row) for old, row in zip(news, rows, strict=True) if not stored.holds(old)]
     new = []
-    for row in rows:
-        unread = stored.unread.get((row["chat"], row["sender"], row["message_id"]))
+    for old, row in fresh:
+        unread = stored.unread.get(old.identity)
         if unread is None:
             new.append(row)
         else:
             connection.execute(messages.update().where(messages.c.id == unread).values(row))
     if new:
         connection.execute(messages.insert(), new)
-    return [json.loads(row["content"]) for row in rows]
+    return [json.loads(row["content"]) for _, row in fresh]
 
 
 class _Stored:

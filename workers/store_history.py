@@ -67,8 +67,8 @@ class _Storing:
         early = len(news) % ROWS_AT_ONCE
         *before, last = [part for part in (news[:early], *parts(news[early:], ROWS_AT_ONCE)) if part] or [[]]
         for part in before:
-            self._stored += len(self._in_turn(_insert, part))
-        return self._in_turn(self._finish, last, conversations, contacts)
+            self._stored += len(self._in_turn(_insert, part, self._rows_of(part)))
+        return self._in_turn(self._finish, last, self._rows_of(last), conversations, contacts)
 
     def _meet(self, named: dict[str, str]) -> tuple[dict[str, Any], ...]:
         """Keep what people call themselves. WhatsApp gives each person twice, by the phone JID and by the LID."""
@@ -83,10 +83,11 @@ class _Storing:
         connection: sa.Connection,
         session: Any,
         last: Sequence[Old],
+        rows: Sequence[dict[str, Any]],
         conversations: Conversations,
         contacts: tuple[dict[str, Any], ...],
     ) -> list[bus.Recorded]:
-        told = history_messages.insert(connection, session.id, last)
+        told = history_messages.insert(connection, session.id, last, rows)
         new_chats = history_chats.add(connection, session.id, conversations)
         stored = self._stored + len(told)
         if not new_chats and not stored:
@@ -95,6 +96,9 @@ class _Storing:
             return []
         event = HistorySet(chats=tuple(new_chats), contacts=contacts, messages=tuple(told), stored=stored)
         return [bus.record(connection, session.id, session.name, event, id=self._event_id)]
+
+    def _rows_of(self, part: Sequence[Old]) -> list[dict[str, Any]]:
+        return history_messages.rows_of(self._session_id, part)
 
     def _in_turn(self, work: Callable[..., T], *arguments: Any) -> T:
         """One transaction of many."""
@@ -148,5 +152,7 @@ def _look(connection: sa.Connection, session: Any, conversations: Sequence[Any])
     return found, history_messages.news_of(connection, session.id, old)
 
 
-def _insert(connection: sa.Connection, session: Any, part: Sequence[Old]) -> list[dict[str, Any]]:
-    return history_messages.insert(connection, session.id, part)
+def _insert(
+    connection: sa.Connection, session: Any, part: Sequence[Old], rows: Sequence[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    return history_messages.insert(connection, session.id, part, rows)

@@ -1,7 +1,6 @@
 """A phone's history in the tables: in short transactions, told once and whole, whatever comes between."""
 
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -87,8 +86,8 @@ def test_a_half_stored_history_is_finished_and_told(
 
     insert, calls = history_messages.insert, iter(range(10))
 
-    def dies_in_the_third(connection: sa.Connection, session_id: str, news: Sequence[Any]) -> Any:
-        inserted = insert(connection, session_id, news)
+    def dies_in_the_third(*arguments: Any) -> Any:
+        inserted = insert(*arguments)
         if next(calls) == 2:
             raise Killed
         return inserted
