@@ -29,6 +29,8 @@ class Device:
     signed_prekey: PreKey
     key_index: int
     keys_shared: bool = False
+    name: str = ""  # as it called itself when it was linked; not stored
+    browser: str = ""
 
 
 @dataclass(slots=True)

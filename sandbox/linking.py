@@ -17,6 +17,7 @@ from sandbox.jid import SERVER
 from sandbox.network import Network
 from sandbox.noise import Finished
 from sandbox.pairing import LinkRequest, PairingRefused, sign_device, verify_device
+from sandbox.protobufs import companion
 from sandbox.stanzas import error, new_id, notification, now, request, result, stream_error
 from sandbox.wire import Node
 
@@ -187,6 +188,7 @@ class Linking:
     @staticmethod
     def _make_device(number: int, identity_key: bytes, registration: Finished) -> Device:
         data = registration.payload.devicePairingData
+        props = companion.DeviceProps.FromString(data.deviceProps)
         signed = PreKey(int.from_bytes(data.eSkeyID, "big"), data.eSkeyVal, data.eSkeySig)
         return Device(
             number=number,
@@ -195,6 +197,8 @@ class Linking:
             registration_id=int.from_bytes(data.eRegid, "big"),
             signed_prekey=signed,
             key_index=number,
+            name=props.os,
+            browser=companion.DeviceProps.PlatformType.Name(props.platformType),
         )
 
     def _handle(self, candidate: Candidate, node: Node) -> None:

@@ -163,4 +163,4 @@ def describe_phone(account: Account) -> Params:
 
 
 def _linked(account: Account, device: Device) -> Params:
-    return {"jid": str(account.address(device.number))}
+    return {"jid": str(account.address(device.number)), "name": device.name, "browser": device.browser}

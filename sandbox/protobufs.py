@@ -28,6 +28,7 @@ def load(module: str) -> Any:
 adv: Any = load("waAdv.WAAdv_pb2")
 cert: Any = load("waCert.WACert_pb2")
 common: Any = load("waCommon.WACommon_pb2")
+companion: Any = load("waCompanionReg.WAWebProtobufsCompanionReg_pb2")
 e2e: Any = load("waE2E.WAWebProtobufsE2E_pb2")
 handshake: Any = load("waWa6.WAWebProtobufsWa6_pb2")
 history_sync: Any = load("waHistorySync.WAWebProtobufsHistorySync_pb2")

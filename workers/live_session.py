@@ -123,6 +123,7 @@ class LiveSession:
 
     def has_settled(self, login: Login) -> None:
         """The dial has come to something, or has taken long enough: let another session dial."""
+        self._tools.registrations.end(login)
         if self._dialling is login:
             self._dialling = None
             self._tools.dial_slots.release()
@@ -160,7 +161,7 @@ class LiveSession:
         self._start()
 
     def _start(self) -> None:
-        """Make a client and let it connect. Waits for a free dial slot, at most DIAL_SLOT_SECONDS."""
+        """Make a client and let it connect. Waits for its turn to register, then DIAL_SLOT_SECONDS for a dial slot."""
         if not self.may_act():
             return
         tools, generation = self._tools, self.row.generation
@@ -175,11 +176,14 @@ class LiveSession:
             return
         login = Login(self.session_id, generation, tools.inbound, News(self))
         store = tools.stores.prepare(self.session_id)
-        props = _device_props(tools.settings, self.row)
+        # A paired device has its name already: setting ours again would be another's who registers at this moment.
+        props = DeviceProps() if self.paired else _device_props(tools.settings, self.row)
         login.client = Client(tools.door, self.session_id, store, props, login, proxy=self._proxy.url)
         self._login = login
         attempt = {"reason": None} if self._failures == 0 else {}
         self.report.state(State.CONNECTING, connection_attempts=self._failures + 1, **attempt, **NO_CODES)
+        if not self.paired:
+            tools.registrations.begin(login, props.SerializeToString(), lambda: login.phase is Phase.OVER)
         if tools.dial_slots.acquire(timeout=DIAL_SLOT_SECONDS):
             self._dialling = login
             too_long = threading.Timer(DIAL_SLOT_SECONDS, self.has_settled, (login,))
@@ -287,6 +291,6 @@ class LiveSession:
 
 
 def _device_props(settings: Settings, row: Any) -> DeviceProps:
-    """How the linked device is named on the phone. All fields each time: Go merges them into one global."""
+    """How the linked device is named on the phone. All fields each time: Go merges them into one variable."""
     platform = DeviceProps.PlatformType.Value((row.browser or settings.phone_name).upper())
     return DeviceProps(os=row.device_name or settings.phone_client, platformType=platform, requireFullSync=False)

@@ -1,7 +1,7 @@
 """What all sessions of a session worker process share."""
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from flashapi.connections import Connections
 from flashapi.settings import Settings
@@ -9,6 +9,7 @@ from workers.clients import DeviceStores
 from workers.door import Door
 from workers.inbound import Inbound
 from workers.media.files import Files
+from workers.registrations import Registrations
 
 
 @dataclass(frozen=True)
@@ -22,3 +23,4 @@ class Tools:
     door: Door
     files: Files
     dial_slots: threading.BoundedSemaphore  # so that a restart doesn't dial hundreds at once
+    registrations: Registrations = field(default_factory=Registrations)

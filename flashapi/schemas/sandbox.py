@@ -129,9 +129,11 @@ class PhonesSchema(Schema):
 
 
 class LinkedSchema(Schema):
-    """The account a session was linked to."""
+    """The account a session was linked to, and what its phone shows of the device."""
 
     jid = fields.String()
+    name = fields.String(metadata={"description": "Nome do aparelho vinculado", "example": "Flash_api"})
+    browser = fields.String(metadata={"description": "Ícone do aparelho vinculado", "example": "CHROME"})
 
 
 InboxEntrySchema = Schema.from_dict(

@@ -25,7 +25,8 @@ def test_a_scanned_picture_links_the_session(
     alice, session = new_phone("Alice"), new_session()
     session.ask("connect")
     code = session.wait("qr")["text"]
-    assert network.ask("phone.scan", numero=alice, qrcode=picture(code)) == {"jid": f"{alice}:1@s.whatsapp.net"}
+    linked = network.ask("phone.scan", numero=alice, qrcode=picture(code))
+    assert linked == {"jid": f"{alice}:1@s.whatsapp.net", "name": "Neonize", "browser": "SAFARI"}
     assert session.wait("PairStatus")["jid"] == f"{alice}:1@s.whatsapp.net"
     session.wait("Connected")
     phone = network.phone(alice)
@@ -80,7 +81,7 @@ def test_a_pairing_code_links_the_session(
     with pytest.raises(Refused, match=r"400 .*oito letras"):
         network.ask("phone.code", numero=alice, code="ABC")
     linked = network.ask("phone.code", numero=alice, code=code.replace("-", "").lower())
-    assert linked == {"jid": f"{alice}:1@s.whatsapp.net"}
+    assert linked["jid"] == f"{alice}:1@s.whatsapp.net"
     session.wait("Connected")
 
 
