@@ -4,6 +4,7 @@ from collections import Counter
 
 from tests.support.groups import People, about, make_group, with_id
 from tests.support.listeners import SocketListener
+from tests.support.servers import wait_until
 
 
 def test_everybody_sees_each_message_once(
@@ -54,3 +55,24 @@ def test_receipts_of_a_group(people: People, alice_hears: SocketListener) -> Non
     )["data"]
     assert update["chat"] == group
     assert update["update"]["key"]["participant"] == people.carol.jid
+
+
+def test_admins_take_back_what_others_wrote(people: People, bob_hears: SocketListener) -> None:
+    group = make_group(people, "Moderado", people.bob, people.carol)["id"]
+    bob_hears.wait_event("groups_update", about(group, subject="Moderado"))
+    message_id = people.carol.do("send", to=group, text="propaganda")["id"]
+    bob_hears.wait_event("message_received", with_id(message_id))
+    wait_until(
+        lambda: people.first.installation.request("GET", f"/api/chat/messages/{message_id}", key=people.first.key).ok,
+        "alice's session has it too",
+    )
+    path = f"/api/chat/delete/{message_id}"
+    refused = people.installation.request("DELETE", path, key=people.second.key).json()
+    assert (refused["success"], refused["message"]) == (False, "Erro ao deletar mensagem")
+    assert "administradores" in refused["reason"]
+    assert people.first.api("DELETE", path)["message"] == "Mensagem deletada"
+    told = bob_hears.wait_event("message_update", lambda data: data["id"] == message_id and data.get("revoked"))
+    assert told["data"]["by"] == people.alice.jid
+    wait_until(
+        lambda: [entry for entry in people.carol.inbox() if entry["target"] == message_id], "carol sees it gone"
+    )
