@@ -12,7 +12,7 @@ from flashapi.models.chats import calls, chats, poll_votes
 from flashapi.models.contacts import contacts, known_people
 from flashapi.models.events import events
 from flashapi.models.messages import messages
-from flashapi.models.outbox import outbox
+from flashapi.models.outbox import doubts, outbox, stray_receipts
 from flashapi.parts import parts
 from flashapi.removal import REMOVABLE_SENDS
 from flashapi.services import chat_names
@@ -66,11 +66,19 @@ class _Forgetting:
         removed = sum(self._remove_messages(which) for which in self._messages())
         self._remove(poll_votes, poll_votes.c.voter.in_(self._authors) | poll_votes.c.voter_lid.in_(self._authors))
         self._remove(calls, calls.c.caller.in_(self._authors))
-        theirs = outbox.c.chat.in_(self._names) | outbox.c.recipient.in_(self._spelled)
-        self._remove(outbox, theirs, outbox.c.state.in_(REMOVABLE_SENDS))
+        self._remove_sends()
         self._remove_events()
         self._remove_chat()
         return removed
+
+    def _remove_sends(self) -> None:
+        """Those that are over; what tells which attempts have left is needed while others to the chat are not."""
+        theirs = outbox.c.chat.in_(self._names) | outbox.c.recipient.in_(self._spelled)
+        self._remove(outbox, theirs, outbox.c.state.in_(REMOVABLE_SENDS))
+        if self._find(outbox, theirs):
+            return
+        for table in (doubts, stray_receipts):
+            self._remove(table, table.c.chat.in_(self._names))
 
     def _messages(self) -> Iterator[list[sa.ColumnElement[bool]]]:
         """Which messages go; each kind is found by an index."""

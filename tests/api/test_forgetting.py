@@ -14,7 +14,7 @@ from flashapi.models.chats import calls, poll_votes
 from flashapi.models.contacts import contacts
 from flashapi.models.events import events
 from flashapi.models.messages import messages
-from flashapi.models.outbox import outbox
+from flashapi.models.outbox import doubts, outbox, stray_receipts
 from flashapi.services import forgetting
 from flashapi.services.backend import Backend
 from flashapi.settings import Settings
@@ -104,6 +104,17 @@ def test_what_is_still_to_be_sent_stays(alice: Owner, backend: Backend) -> None:
     add_sends(backend, alice.id, queued=JID, scheduled=JID, sending=JID, uncertain=JID, cancelled=JID)
     alice.delete(f"/api/chat/messages?jid={JID}")
     assert left(backend, outbox.c.state) == ["queued", "scheduled", "sending", "uncertain"]
+
+
+@pytest.mark.parametrize("state, kept", [("uncertain", 1), ("cancelled", 0)])
+def test_what_settles_doubts_stays_while_there_are_any(alice: Owner, backend: Backend, state: str, kept: int) -> None:
+    add_sends(backend, alice.id, **{state: "551166660000"})
+    with backend.connections.transaction() as connection:
+        of_it = {"session_id": alice.id, "chat": JID}
+        connection.execute(doubts.insert(), {**of_it, "row_id": 1, "began_at": 1})
+        connection.execute(stray_receipts.insert(), {**of_it, "message_id": "M", "moment": 1})
+    alice.delete(f"/api/chat/messages?jid={JID}")
+    assert (len(left(backend, doubts.c.id)), len(left(backend, stray_receipts.c.id))) == (kept, kept)
 
 
 def test_a_group_is_forgotten_without_its_members(alice: Owner, backend: Backend) -> None:
