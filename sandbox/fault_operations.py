@@ -19,7 +19,7 @@ from sandbox.wire import Node
 
 HTTP_ERRORS = {status.value for status in HTTPStatus if status >= 400}
 EVERYBODY = (None, "*")
-FOR_EVERYBODY = {"down", "blackhole", "slow", "media"}  # the kinds that the whole network can have
+FOR_EVERYBODY = {"down", "blackhole", "slow", "media", "media_silent"}  # the kinds that the whole network can have
 
 
 class FaultOperations:
@@ -38,6 +38,7 @@ class FaultOperations:
             "replaced": self._replace,
             "outdated": self._outdate,
             "media": self._fail_media,
+            "media_silent": self._silence_media,
             "garble": self._garble,
         }
 
@@ -93,6 +94,9 @@ class FaultOperations:
         if code not in HTTP_ERRORS:
             raise Refusal(400, "O campo code deve ser um erro HTTP conhecido, de 400 a 599.")
         self.network.faults.fail_media(scope, code, int(amount(params, "count", 1)))
+
+    def _silence_media(self, scope: Scope, params: Params) -> None:
+        self.network.faults.silence_media(scope, amount(params, "seconds"))
 
     def _garble(self, scope: Scope, params: Params) -> None:
         self.network.faults.garble(str(scope), int(amount(params, "count", 1)))

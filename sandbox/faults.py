@@ -27,6 +27,7 @@ class Trouble:
     nacks_left: int = 0
     lost_acks_left: int = 0
     outdated: bool = False
+    media_silent_until: float = 0.0
     media_code: int = 0
     media_errors_left: int = 0
     garbles_left: int = 0
@@ -49,6 +50,11 @@ class Faults:
     def swallow(self, scope: Scope, seconds: float) -> None:
         """Open a black hole."""
         self._troubles[scope].blackhole_until = time.monotonic() + seconds
+        self._announce()
+
+    def silence_media(self, scope: Scope, seconds: float) -> None:
+        """Let the media server take connections and answer nothing."""
+        self._troubles[scope].media_silent_until = time.monotonic() + seconds
         self._announce()
 
     def slow_down(self, scope: Scope, milliseconds: float) -> None:
@@ -115,7 +121,14 @@ class Faults:
 
     async def pass_blackhole(self, number: Scope) -> None:
         """Return when no black hole covers the account."""
-        while (end := max((trouble.blackhole_until for trouble in self._of(number)), default=0)) > time.monotonic():
+        await self._pass(number, "blackhole_until")
+
+    async def pass_media_silence(self, number: Scope) -> None:
+        """Return when the media server may answer the account."""
+        await self._pass(number, "media_silent_until")
+
+    async def _pass(self, number: Scope, until: str) -> None:
+        while (end := max((getattr(trouble, until) for trouble in self._of(number)), default=0)) > time.monotonic():
             changed = self._changed
             try:
                 async with asyncio.timeout(end - time.monotonic()):

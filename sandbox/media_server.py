@@ -59,6 +59,7 @@ class MediaServer:
             while request := await read_request(reader):
                 number = self._uploader(request)
                 await self.network.faults.pass_blackhole(number)
+                await self.network.faults.pass_media_silence(number)
                 await asyncio.sleep(self.network.faults.latency(number))
                 if self.network.faults.is_down(number):
                     writer.transport.abort()

@@ -64,6 +64,14 @@ CODES: dict[type[Any], int] = {kind: EVENT_TO_INT[kind] for kind in SUBSCRIBED}
 
 given_up = 0
 """Threads of this process that neonize will never return from; a process with many is replaced."""
+_counting = threading.Lock()
+
+
+def count_given_up(by: int) -> None:
+    """So many more threads than before, or fewer: one has returned after all."""
+    global given_up
+    with _counting:
+        given_up += by
 
 
 class Listener(Protocol):
@@ -177,8 +185,7 @@ class Client:
             self._neonize.stop()
 
     def _give_up(self, why: str) -> bool:
-        global given_up
-        given_up += 1
+        count_given_up(1)
         log.warning("client_given_up", why=why, thread=self._thread.name, given_up=given_up)
         return False
 

@@ -108,7 +108,9 @@ class HeldShard:
                 session.outbox.wake(ticket)
                 ticket.has_row()
             case _ if action in WITH_FILES:
-                self._tools.files.downloads.put(lambda: questions.answer_with_file(ticket, session, self._tools))
+                session.files.put(
+                    lambda: questions.answer_with_file(ticket, session, self._tools), lambda: self._turn_away(ticket)
+                )
             case _:
                 session.questions.put(
                     lambda: questions.answer(ticket, session, self._tools.connections), lambda: self._turn_away(ticket)

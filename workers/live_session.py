@@ -46,6 +46,7 @@ class LiveSession:
         self.row = row
         self.paired: bool = row.paired
         self.questions = Lane(f"questions-{row.id[:8]}", width=2)
+        self.files = Lane(f"files-{row.id[:8]}", width=2)
         self.report = Report(tools.connections, row.id, lease.epoch)
         self.outbox = OutboxRunner(
             self, tools.connections, tools.inbound.early, tools.files, tools.settings.timezone
@@ -86,6 +87,7 @@ class LiveSession:
         """End it for this process, without a word to the database: another owner goes on. Blocks a few seconds."""
         self.outbox.close()
         self.questions.close()
+        self.files.close()
         self._control.close()
         self._cancel_retry()
         if not self.outbox.finished_within(SEND_IN_FLIGHT_SECONDS):

@@ -4,15 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from flashapi.dispatch import Action, Dispatcher
+from flashapi.media import patience
 from flashapi.media.spool import Spool
-
-DOWNLOAD_SECONDS = 30.0
-SLOWEST_BYTES_PER_SECOND = 1_000_000
-
-
-def patience(size: int) -> float:
-    """The seconds that a file of so many bytes may take to come."""
-    return DOWNLOAD_SECONDS + size / SLOWEST_BYTES_PER_SECOND
 
 
 def fetch(
@@ -40,7 +33,7 @@ def fetch(
         session.id,
         Action.DOWNLOAD_MEDIA,
         request_id=request_id,
-        wait=patience(size),
+        wait=patience.to_fetch(size),
         message_id=message_id,
         at_most=at_most,
     )

@@ -10,9 +10,10 @@ from flashapi.schemas.inputs import InputSchema
 from flashapi.schemas.recipients import PUNCTUATION
 
 NUMBER = "5511900000001"
-KINDS = ("drop", "down", "blackhole", "slow", "nack", "lost_ack", "replaced", "outdated", "media", "garble")
+KINDS = ("drop", "down", "blackhole", "slow", "nack", "lost_ack", "replaced", "outdated", "media",
+         "media_silent", "garble")  # fmt: skip
 ONLY_WITH = {
-    "seconds": ("down", "blackhole"),
+    "seconds": ("down", "blackhole", "media_silent"),
     "ms": ("slow",),
     "code": ("nack", "media"),
     "count": ("nack", "lost_ack", "media", "garble"),
@@ -87,7 +88,7 @@ class FaultSchema(InputSchema):
         validate=validate.OneOf(KINDS, error=f"deve ser um de: {', '.join(KINDS)}"),
         metadata={"enum": list(KINDS)},
     )
-    seconds = Whole(low=1, high=3_600, metadata={"description": "Com down e blackhole"})
+    seconds = Whole(low=1, high=3_600, metadata={"description": "Com down, blackhole e media_silent"})
     ms = Whole(low=0, high=60_000, metadata={"description": "Com slow"})
     code = Whole(low=400, high=599, metadata={"description": "Com nack e media"})
     count = Whole(low=1, high=10_000, metadata={"description": "Com nack, lost_ack, media e garble"})

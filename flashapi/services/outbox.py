@@ -23,6 +23,7 @@ from flashapi.errors import (
     from_wire,
 )
 from flashapi.events import message_key
+from flashapi.media import patience
 from flashapi.models.base import now_ms
 from flashapi.models.outbox import SendState, outbox
 from flashapi.models.sessions import State
@@ -37,7 +38,7 @@ GROUP = "@g.us"
 SENDING_SECONDS = 25.0
 """What WhatsApp is given for a send, its typing time not counted."""
 LOOK_EVERY_SECONDS = 0.2
-PREPARING_SECONDS, SLOWEST_BYTES_PER_SECOND = 15.0, 1_000_000
+CONVERTING_SECONDS = 10.0
 REMOVED = "O resultado deste envio não está mais guardado; não foi enviado de novo"
 BUSY = "A sessão está ocupada com outro envio; tente novamente em instantes"
 
@@ -105,7 +106,7 @@ def send(backend: Backend, session: Row, new: NewSend) -> Answer:
 def _taken_within(payload: Mapping[str, Any], delay_ms: int) -> float:
     """The seconds until its sending must have begun: typing, converting and uploading a file come before."""
     media = payload.get("media")
-    preparing = PREPARING_SECONDS + media["size"] / SLOWEST_BYTES_PER_SECOND if media else 0.0
+    preparing = CONVERTING_SECONDS + patience.to_send(media["size"]) if media else 0.0
     return TAKEN_WITHIN_SECONDS + preparing + delay_ms / 1000
 
 

@@ -21,6 +21,7 @@ from neonize.utils.enum import MediaType
 
 from flashapi.dispatch import Action
 from flashapi.errors import FlashAPIError, Gone, SessionNotConnected, WhatsAppError
+from flashapi.media import patience
 from flashapi.media.spool import received_name
 from workers.actions.workshop import Workshop
 from workers.media import films, pictures, receiving, sounds
@@ -41,7 +42,7 @@ Media = dict[str, Any]
 
 def send_image(workshop: Workshop, *, media: Media, caption: str) -> Message:
     """A picture."""
-    with workshop.files.opened(media["spool"]) as path:
+    with workshop.opened(media["spool"]) as path:
         seen = pictures.look_at(path)
         uploaded = _upload(workshop, path.read_bytes(), MediaType.MediaImage)
     image = ImageMessage(
@@ -54,7 +55,7 @@ def send_image(workshop: Workshop, *, media: Media, caption: str) -> Message:
 
 def send_video(workshop: Workshop, *, media: Media, caption: str, gif_playback: bool) -> Message:
     """A film."""
-    with workshop.files.opened(media["spool"]) as path:
+    with workshop.opened(media["spool"]) as path:
         seen = films.look_at(path)
         uploaded = _upload(workshop, path.read_bytes(), MediaType.MediaVideo)
     video = VideoMessage(
@@ -74,7 +75,7 @@ def send_video(workshop: Workshop, *, media: Media, caption: str, gif_playback: 
 
 def send_audio(workshop: Workshop, *, media: Media, ptt: bool) -> Message:
     """A sound, or a voice message."""
-    with workshop.files.opened(media["spool"]) as path:
+    with workshop.opened(media["spool"]) as path:
         sound = sounds.as_voice(path) if ptt else sounds.as_audio(path, media["mimetype"])
         content = path.read_bytes() if sound.content is None else sound.content
         uploaded = _upload(workshop, content, MediaType.MediaAudio)
@@ -86,7 +87,7 @@ def send_audio(workshop: Workshop, *, media: Media, ptt: bool) -> Message:
 
 def send_document(workshop: Workshop, *, media: Media, file_name: str, caption: str) -> Message:
     """A file of any type."""
-    with workshop.files.opened(media["spool"]) as path:
+    with workshop.opened(media["spool"]) as path:
         preview = pictures.preview(path) if media["mimetype"] in PREVIEWED else None
         uploaded = _upload(workshop, path.read_bytes(), MediaType.MediaDocument)
     document = DocumentMessage(**uploaded, mimetype=media["mimetype"], fileName=file_name, title=file_name)
@@ -99,7 +100,7 @@ def send_document(workshop: Workshop, *, media: Media, file_name: str, caption: 
 
 def send_sticker(workshop: Workshop, *, media: Media) -> Message:
     """A sticker."""
-    with workshop.files.opened(media["spool"]) as path:
+    with workshop.opened(media["spool"]) as path:
         made = pictures.as_sticker(path)
         content = path.read_bytes() if made.content is None else made.content
         uploaded = _upload(workshop, content, MediaType.MediaImage)
@@ -124,17 +125,17 @@ def download(workshop: Workshop, *, message_id: str, at_most: int | None = None)
     workshop.files.spool.refuse_beyond_limit(file.fileLength)
     with workshop.files.spool.draft(at_most) as draft:
         if workshop.client.proxy:
-            with workshop.files.slot():
-                draft.write(_through_proxy(workshop, message))
+            with workshop.files.slots.taken(workshop.client):
+                draft.write(_through_proxy(workshop, message, file.fileLength))
         else:
             receiving.fetch_into(draft, kind, file, workshop.mode)
         return draft.keep(received_name(workshop.session_id, message_id))
 
 
-def _through_proxy(workshop: Workshop, message: Message) -> bytes:
+def _through_proxy(workshop: Workshop, message: Message, size: int) -> bytes:
     """The file by neonize's own way: whole in memory."""
     try:
-        content: bytes = workshop.call("download_any", message)
+        content: bytes = workshop.call_within(patience.to_fetch(size), "download_any", message)
     except NeonizeError as error:
         raise _not_downloaded(str(error)) from None
     if not content:
@@ -143,10 +144,12 @@ def _through_proxy(workshop: Workshop, message: Message) -> bytes:
 
 
 def _upload(workshop: Workshop, content: bytes, kind: MediaType) -> dict[str, Any]:
-    """Encrypt and upload; returns the fields that every message with a file has. Raises FlashAPIError."""
+    """Encrypt and upload; returns the fields that every message with a file has. Raises FlashAPIError: nothing is sent.
+    """
+    ends = time.monotonic() + patience.to_send(len(content))
     for tries_left in reversed(range(UPLOAD_TRIES)):
         try:
-            uploaded = workshop.call("upload", content, kind)
+            uploaded = workshop.call_within(ends - time.monotonic(), "upload", content, kind)
             break
         except NeonizeError as error:
             log.warning("upload_failed", size=len(content), error=str(error), tries_left=tries_left)

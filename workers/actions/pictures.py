@@ -60,7 +60,7 @@ def picture_of(client: Asks, jid: str, *, preview: bool, must_exist: bool = Fals
 def set_group_picture(workshop: Workshop, *, group: str, spool: str) -> dict[str, str]:
     """Give a group the spooled picture, made into what WhatsApp takes. Raises InvalidInput."""
     try:
-        with workshop.files.opened(spool) as path:
+        with workshop.opened(spool) as path:
             jpeg = as_profile_picture(path)
     finally:
         workshop.files.spool.remove(spool)

@@ -1,6 +1,9 @@
 """What the builders of messages may use: the client's calls, the session's stored messages, the spooled files."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -38,6 +41,16 @@ class Workshop:
     def call(self, name: str, *arguments: Any, **keywords: Any) -> Any:
         """Call a method of the client, as `Client.call` does."""
         return self.client.call(name, *arguments, **keywords)
+
+    @contextmanager
+    def opened(self, name: str) -> Iterator[Path]:
+        """A spooled file, with leave to have it in memory. Raises Gone, Unavailable."""
+        with self.files.slots.taken(self.client):
+            yield self.files.spool.path(name)
+
+    def call_within(self, seconds: float, name: str, *arguments: Any) -> Any:
+        """Call a method that may never return, with leave to have a file in memory. Raises Unavailable."""
+        return self.files.slots.call(self.client, seconds, lambda: self.client.call(name, *arguments))
 
     def stored(self, message_id: str) -> Stored:
         """The newest stored message with this id. Raises NotFound."""

@@ -1,10 +1,6 @@
-"""The files a worker process sends and fetches: few at a time, since neonize wants each whole in memory."""
+"""The files a worker process sends and fetches."""
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import sqlalchemy as sa
 import structlog
@@ -13,11 +9,10 @@ from flashapi.connections import Connections
 from flashapi.media.spool import Spool, file_named_in
 from flashapi.models.base import now_ms
 from flashapi.models.outbox import SendState, outbox
-from workers.lanes import Lane
+from workers.media.slots import Slots
 
 log = structlog.get_logger()
 
-AT_ONCE = 2
 KEPT_FOR_RETRY_MS = 24 * 3_600_000
 """How long the file of a send that is over, but not sent, stays for `POST /api/chat/queue/<id>/retry`."""
 
@@ -27,20 +22,7 @@ class Files:
     """The spool, and who may have a file in memory."""
 
     spool: Spool
-    downloads: Lane = field(default_factory=lambda: Lane("downloads", width=AT_ONCE))
-    _slots: threading.BoundedSemaphore = field(default_factory=lambda: threading.BoundedSemaphore(AT_ONCE))
-
-    @contextmanager
-    def slot(self) -> Iterator[None]:
-        """Wait for leave to have a file in memory."""
-        with self._slots:
-            yield
-
-    @contextmanager
-    def opened(self, name: str) -> Iterator[Path]:
-        """A spooled file, with leave to have it in memory. Raises Gone."""
-        with self.slot():
-            yield self.spool.path(name)
+    slots: Slots = field(default_factory=Slots)
 
     def discard(self, payload: str) -> None:
         """The row with this payload is sent: its file, if it has one, is needed no more."""

@@ -12,7 +12,7 @@ import structlog
 from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message
 
 from flashapi.errors import Gone, NotFound, WhatsAppError
-from flashapi.media.fetching import patience
+from flashapi.media import patience
 from flashapi.media.spool import Draft
 from flashapi.models.sessions import Mode
 from flashapi.outgoing import Fetcher, OutgoingFailed, OutgoingRefused
@@ -67,7 +67,7 @@ def _get(url: str, limit: int, declared: int, mode: str, into: Callable[[bytes],
     fetcher = Fetcher(allow_private=mode == Mode.SANDBOX)
     longest = limit + LONGER_BY_AT_MOST + OVER
     try:
-        answer = fetcher.get(url, timeout=patience(declared), max_bytes=longest, headers=HEADERS, into=into)
+        answer = fetcher.get(url, timeout=patience.to_fetch(declared), max_bytes=longest, headers=HEADERS, into=into)
     except (OutgoingFailed, OutgoingRefused) as error:
         log.warning("download_failed", error=str(error))
         raise WhatsAppError(NOT_DELIVERED) from error
