@@ -80,6 +80,21 @@ def resolve(client: Asks, connections: Connections, whose: Whose, to: str) -> JI
     return to_jid(to)
 
 
+def remembered(connections: Connections, whose: Whose, to: str) -> str | None:
+    """The JID that `to` was last found to be, however long ago; None where nobody has asked yet."""
+    user, at, server = to.rpartition("@")
+    if at and server not in (PHONE_SERVER, OLD_PHONE_SERVER, LID_SERVER):
+        return to
+    name = to if server == LID_SERVER else f"{user or to}@{PHONE_SERVER}"
+    query = sa.select(numbers.c.jid).where(
+        numbers.c.mode == whose.mode, numbers.c.asked == (user or to), numbers.c.jid.is_not(None)
+    )
+    with connections.reading() as connection:
+        found: str | None = connection.execute(query).scalar() if server != LID_SERVER else None
+        met = known_people.find(connection, whose.id, [name]) if found is None else {}
+    return found or (met[name].jid if name in met else None)
+
+
 def check(client: Asks, connections: Connections, whose: Whose, asked: list[str]) -> list[Account]:
     """What WhatsApp says of each number, from memory where the answer is fresh."""
     with connections.reading() as connection:

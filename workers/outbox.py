@@ -1,5 +1,6 @@
 """The runner of a session's sends: the sends lane (D4). It finds the next row and its moment."""
 
+import math
 import threading
 import time
 from dataclasses import dataclass
@@ -15,7 +16,8 @@ from workers.lane_worker import Ticket
 from workers.lanes import Lane
 from workers.media.files import Files
 from workers.outbox_pacing import Pace
-from workers.outbox_sends import Sender, Session
+from workers.outbox_prepared import Session
+from workers.outbox_sends import Sender
 from workers.waiting import persistently
 
 log = structlog.get_logger()
@@ -95,6 +97,7 @@ class OutboxRunner:
                 self._woken = False
             try:
                 turn = persistently(self._next)
+                self._sender.turn_to(turn.row)
                 if turn.row is not None:
                     self._send(turn, turn.row)
                     continue
@@ -124,20 +127,23 @@ class OutboxRunner:
         with self._connections.reading() as connection:
             queue = rows.queue_of(connection, session_id)
             due = rows.next_due(connection, session_id) if queue.scheduled else None
-        due_in = (due - now_ms()) / 1_000 if due is not None else None
-        if due_in is not None and due_in <= AHEAD_SECONDS:
+        due_in = (due - now_ms()) / 1_000 if due is not None else math.inf
+        if due_in <= AHEAD_SECONDS:
             rows.promote(self._connections, session_id, now_ms() + int(AHEAD_SECONDS * 1_000))
+        strangers_in = self._pace.strangers_from(queue.settings.pacing) - time.monotonic()
+        strangers = strangers_in <= AHEAD_SECONDS
         with self._connections.reading() as connection:
-            row = rows.next_row(connection, session_id, only_direct=queue.paused)
+            row = rows.next_row(connection, session_id, only_direct=queue.paused, strangers=strangers)
+        others_in = due_in if strangers or queue.paused or not queue.queued else min(due_in, strangers_in)
         if row is None:
-            return _Turn(wait_seconds=max(0.0, due_in - AHEAD_SECONDS) if due_in is not None else None)
+            return _Turn(wait_seconds=max(0.0, others_in - AHEAD_SECONDS) if others_in < math.inf else None)
         if row.direct:
             return _Turn(row, queue)
         if self._session.connected_client() is None:
             return _Turn()  # the connection's return wakes us
         moment = self._pace.turn_of(row, queue)
         if (wait := moment - time.monotonic()) > NEAR_SECONDS:
-            return _Turn(wait_seconds=wait if due_in is None else min(wait, max(due_in, AHEAD_SECONDS)))
+            return _Turn(wait_seconds=min(wait, max(others_in, AHEAD_SECONDS)))
         return _Turn(row, queue, moment)
 
     def _send(self, turn: _Turn, row: rows.Row) -> None:
@@ -154,7 +160,10 @@ class OutboxRunner:
         self._sender.discard_file(row)
 
     def _wait(self, moment: float, interruptible: bool) -> bool:
-        """Wait for the moment; False if the runner was closed, or, where that matters, woken, before it."""
+        """Wait for the moment; False if the runner was closed, or, where that matters, woken, before it.
+
+        What woke it while its row was being made ready is seen when that is claimed.
+        """
         with self._changed:
             self._changed.wait_for(
                 lambda: self._closed or (interruptible and self._woken), max(0.0, moment - time.monotonic())

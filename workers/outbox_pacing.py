@@ -8,84 +8,108 @@ import sqlalchemy as sa
 
 from flashapi.connections import Connections
 from flashapi.models.base import now_ms
-from flashapi.models.messages import messages
-from flashapi.models.outbox import outbox
-from flashapi.queue_settings import Pacing
+from flashapi.models.outbox import STRANGERS, outbox
+from flashapi.queue_settings import Pacing, QueueSettings
 from workers import outbox_rows as rows
+from workers import outbox_strangers
 from workers.outbox_rows import Queue, Row
 
 TYPING_AT_MOST_MS = 60_000
 """A longer delay is waited out first, so that direct sends need not wait behind it."""
+PAUSE_SECONDS = 1.0
+QUESTION_GAP_SECONDS = (1.0, 10.0)
+"""After asking for a number that nothing is sent to then, the gap is waited for, within these bounds: a queue without a
+gap must not flood WhatsApp with questions, one with a long gap need not wait so long for nothing."""
+NEVER = float("-inf")
 PERSONAL = ("@s.whatsapp.net", "@lid")
 
 
 class Pace:
-    """The rhythm of one session's sends. Moments are of the monotonic clock, in seconds."""
+    """The rhythm of one session's sends. Moments are of the monotonic clock, in seconds.
+
+    What is kept is when things began; when the next may begin is worked out from the settings each time it is asked, so
+    that new ones hold at once.
+    """
 
     def __init__(self, connections: Connections, session_id: str, timezone: str) -> None:
         self._connections = connections
         self._session_id = session_id
         self._timezone = timezone
-        self._last_start: float | None = None
-        self._gap_ends: float | None = None
-        self._held: tuple[int, float] | None = None  # a head row with a long delay, and when its turn comes
+        self._last_start: float | None = None  # of a queued send
+        self._last_stranger: float | None = None  # the start of the latest first message to somebody
+        self._last_question = NEVER  # to WhatsApp, for a number that nothing was sent to then
+        self._drawn: tuple[tuple[int, int], int] | None = None  # a gap's range, and what was drawn of it
+        self._rests_until = NEVER
+        self._held: tuple[int, float] | None = None  # a head row with a long delay, and when it became the head
 
     def turn_of(self, row: Row, queue: Queue) -> float:
         """When this row, the head of the line, may begin: to be typed, if it has a delay, and else to leave."""
-        if self._gap_ends is None:
-            self._remember(queue)
-        assert self._gap_ends is not None
         if self._held is None or self._held[0] != row.id:
-            self._held = (row.id, time.monotonic() + max(0, row.delay_ms - TYPING_AT_MOST_MS) / 1_000)
-        due = _monotonic(row.due_at) if row.due_at else 0.0
-        return max(self._gap_ends, self._held[1], due, self.guarded_until(queue.settings.pacing))
+            self._held = (row.id, time.monotonic())
+        held = self._held[1] + max(0, row.delay_ms - TYPING_AT_MOST_MS) / 1_000
+        due = _monotonic(row.due_at) if row.due_at else NEVER
+        stranger = self.strangers_from(queue.settings.pacing) if row.rank >= STRANGERS else NEVER
+        guard = self.guarded_until(queue.settings.pacing)
+        return max(self._gap_ends(queue.settings), self._rests_until, held, due, stranger, guard)
 
     def guarded_until(self, pacing: Pacing) -> float:
-        """Until when the guard lets nothing out; 0 if it does now."""
+        """Until when the guard lets nothing out; in the past if it does now."""
         if not pacing.caps and pacing.quiet is None:
-            return 0.0
+            return NEVER
         with self._connections.reading() as connection:
             until = open_again(connection, self._session_id, pacing, self._timezone, now_ms())
-        return _monotonic(until) if until else 0.0
+        return _monotonic(until) if until else NEVER
 
-    def turn_of_stranger(self, chat: str, pacing: Pacing) -> float:
-        """When a first message to this chat may begin; 0 if it isn't the first."""
+    def strangers_from(self, pacing: Pacing) -> float:
+        """When the next first message to somebody may begin; in the past if it may now."""
+        if not pacing.new_contact_gap_ms:
+            return NEVER
+        if self._last_stranger is None:
+            with self._connections.reading() as connection:
+                last = outbox_strangers.last_start(connection, self._session_id)
+            self._last_stranger = _monotonic(last) if last else NEVER
+        return self._last_stranger + pacing.new_contact_gap_ms / 1_000
+
+    def is_stranger(self, chat: str, pacing: Pacing) -> bool:
+        """Whether we have never written to this chat; False where nothing depends on it."""
         if not pacing.new_contact_gap_ms or not chat.endswith(PERSONAL):
-            return 0.0
-        if self._last_start is None:
-            self._remember(Queue())
+            return False
         with self._connections.reading() as connection:
-            if has_messages(connection, self._session_id, chat, from_me=True):
-                return 0.0
-        return (self._last_start or 0.0) + pacing.new_contact_gap_ms / 1_000
+            return not outbox_strangers.has_messages(connection, self._session_id, chat, from_me=True)
 
     def is_cold(self, chat: str) -> bool:
         """Whether nobody has ever written to us from this chat."""
         if not chat.endswith(PERSONAL):
             return False
         with self._connections.reading() as connection:
-            return not has_messages(connection, self._session_id, chat, from_me=False)
+            return not outbox_strangers.has_messages(connection, self._session_id, chat, from_me=False)
 
-    def began(self, row: Row, queue: Queue, moment: float) -> None:
+    def began(self, row: Row, moment: float, *, stranger: bool) -> None:
         """A send has begun. The gap counts from here; direct ones keep to none and make none."""
-        self._last_start = moment
+        if stranger:
+            self._last_stranger = moment
         if not row.direct:
-            self._gap_ends = moment + queue.settings.draw_gap_ms() / 1_000
+            self._last_start, self._drawn = moment, None
 
-    def put_off(self, row: Row, moment: float) -> None:
-        """This row, while it is the head of the line, begins no sooner."""
-        self._held = (row.id, moment)
+    def asked(self, moment: float) -> None:
+        """WhatsApp was asked for a number whose turn that was, and nothing is sent: the next waits as after a send."""
+        self._last_question = moment
 
-    def rest(self, seconds: float) -> None:
-        """Let no queued send begin for so long."""
-        self._gap_ends = max(self._gap_ends or 0.0, time.monotonic() + seconds)
+    def not_taken(self) -> None:
+        """The connection did not take a send: let no queued one begin for a moment."""
+        self._rests_until = time.monotonic() + PAUSE_SECONDS
+        self._last_stranger = None  # that one didn't count: look again
 
-    def _remember(self, queue: Queue) -> None:
-        """Go on from where another process stopped."""
-        with self._connections.reading() as connection:
-            last = rows.last_start(connection, self._session_id)
-        self._last_start = _monotonic(last) if last else time.monotonic() - 86_400
-        self._gap_ends = self._last_start + queue.settings.draw_gap_ms() / 1_000
+    def _gap_ends(self, settings: QueueSettings) -> float:
+        if self._last_start is None:  # go on from where another process stopped
+            with self._connections.reading() as connection:
+                last = rows.last_start(connection, self._session_id)
+            self._last_start = _monotonic(last) if last else NEVER
+        if self._drawn is None or self._drawn[0] != settings.gap_ms:
+            self._drawn = (settings.gap_ms, settings.draw_gap_ms())
+        gap = self._drawn[1] / 1_000
+        shortest, longest = QUESTION_GAP_SECONDS
+        return max(self._last_start + gap, self._last_question + min(max(gap, shortest), longest))
 
 
 def open_again(connection: sa.Connection, session_id: str, pacing: Pacing, timezone: str, now: int) -> int:
@@ -119,16 +143,6 @@ def quiet_until(quiet: tuple[str, str], timezone: str, now: int) -> int:
     if ends <= here:
         ends += timedelta(days=1)
     return int(ends.timestamp() * 1_000)
-
-
-def has_messages(connection: sa.Connection, session_id: str, chat: str, *, from_me: bool) -> bool:
-    """Whether the session has a stored message of this chat, of its own or of the others."""
-    found = connection.execute(
-        sa.select(messages.c.id)
-        .where(messages.c.session_id == session_id, messages.c.chat == chat, messages.c.from_me.is_(from_me))
-        .limit(1)
-    ).first()
-    return found is not None
 
 
 def _monotonic(moment_ms: int) -> float:

@@ -10,7 +10,7 @@ from flashapi import outbox_states, queue_settings
 from flashapi.connections import Connections
 from flashapi.errors import FlashAPIError, NotFound, NoWorker, OutcomeUnknown, from_wire
 from flashapi.models.base import now_ms
-from flashapi.models.outbox import DIRECT_RANK, FINAL_STATES, UNKNOWN_STATES, SendState, outbox, queues
+from flashapi.models.outbox import DIRECT_RANK, FINAL_STATES, STRANGERS, UNKNOWN_STATES, SendState, outbox, queues
 from flashapi.queue_settings import LONGEST_GAP_MS, Policy, QueueSettings
 
 ABANDONED_MS = 10 * 60_000
@@ -30,6 +30,7 @@ class Row:
     recipient: str
     payload: str
     direct: bool
+    rank: int
     expires_at: int | None
     due_at: int
     delay_ms: int
@@ -64,13 +65,22 @@ def queue_of(connection: sa.Connection, session_id: str) -> Queue:
     return Queue(found.queued, found.scheduled, bool(found.paused), settings, found.restricted_until or 0)
 
 
-def next_row(connection: sa.Connection, session_id: str, *, only_direct: bool = False) -> Row | None:
-    """Direct ones first, then highest priority, then lowest number."""
-    query = sa.select(*_COLUMNS).where(outbox.c.session_id == session_id, outbox.c.state == SendState.QUEUED)
-    if only_direct:
-        query = query.where(outbox.c.rank == DIRECT_RANK)
-    found = connection.execute(query.order_by(outbox.c.rank, outbox.c.id).limit(1)).one_or_none()
-    return Row(*found) if found is not None else None
+def next_row(
+    connection: sa.Connection, session_id: str, *, only_direct: bool = False, strangers: bool = True
+) -> Row | None:
+    """Direct ones first, then highest priority, then lowest number; those set aside as first messages where asked."""
+    query = (
+        sa.select(*_COLUMNS)
+        .where(outbox.c.session_id == session_id, outbox.c.state == SendState.QUEUED)
+        .order_by(outbox.c.rank, outbox.c.id)
+        .limit(1)
+    )
+    lines = [outbox.c.rank == DIRECT_RANK if only_direct else outbox.c.rank < STRANGERS]
+    if strangers and not only_direct:
+        lines.append(outbox.c.rank >= STRANGERS)
+    found = [connection.execute(query.where(line)).one_or_none() for line in lines]
+    heads = [Row(*head) for head in found if head is not None]
+    return min(heads, key=lambda row: (row.rank % STRANGERS, row.id), default=None)
 
 
 def next_due(connection: sa.Connection, session_id: str) -> int | None:
@@ -153,11 +163,15 @@ def postpone(connections: Connections, row: Row, until: int, epoch: int) -> bool
     )  # fmt: skip
 
 
-def claim(connections: Connections, row: Row, epoch: int, chat: str) -> bool:
-    """queued → sending; False if it was cancelled meanwhile."""
+def claim(connections: Connections, row: Row, epoch: int, chat: str, *, stranger: bool = False) -> bool:
+    """queued → sending; False if it was cancelled meanwhile, or its queue paused."""
+    which = [outbox.c.id == row.id]
+    if not row.direct:
+        which.append(~sa.exists().where(queues.c.session_id == outbox.c.session_id, queues.c.paused.is_(True)))
     return _move(
-        connections, row, [outbox.c.id == row.id], [SendState.QUEUED], SendState.SENDING,
+        connections, row, which, [SendState.QUEUED], SendState.SENDING,
         epoch=epoch, chat=chat, sending_at=now_ms(), attempts=outbox.c.attempts + 1,
+        rank=row.rank % STRANGERS + (STRANGERS if stranger else 0),
     )  # fmt: skip
 
 

@@ -1,41 +1,36 @@
 """One send: from its row to the protobuf, the typing, the claim, WhatsApp's answer, and what it means for the row."""
 
-import json
 import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 import structlog
 from neonize.exc import NeonizeError
 from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message
-from neonize.utils.enum import ChatPresence, ChatPresenceMedia
 
 from flashapi.connections import Connections
 from flashapi.errors import (
     DatabaseUnavailable,
     FlashAPIError,
-    NoWorker,
+    NotRegistered,
     PacingLimit,
     SendingRestricted,
     SessionNotConnected,
-    WhatsAppError,
 )
 from flashapi.media.spool import file_named_in
 from flashapi.models.base import now_ms
+from flashapi.models.outbox import STRANGERS
 from flashapi.timestamps import iso
-from workers import outbox_restrictions, outbox_sent, people
+from workers import outbox_restrictions, outbox_sent, outbox_strangers, people
 from workers import outbox_rows as rows
-from workers.actions import BUILDERS
-from workers.actions.context import add_context
-from workers.actions.workshop import Workshop
-from workers.addressing import Whose, resolve
 from workers.clients import Client
 from workers.early_receipts import EarlyReceipts
 from workers.from_whatsapp import jid_text
 from workers.media.files import Files
 from workers.outbox_pacing import TYPING_AT_MOST_MS, Pace
+from workers.outbox_prepared import Preparer, Session, Target
+from workers.outbox_typing import Typing
 from workers.send_errors import Left, judge
 from workers.waiting import persistently
 
@@ -45,47 +40,17 @@ CLAIM_SECONDS_AT_MOST = 0.03
 """A row is claimed shortly before its moment, by as much as that has taken lately: it must not make the row late, and
 a row that is claimed is in doubt if the process dies."""
 FORGETTING = 0.9
-NEAR_SECONDS = 2.0
-PAUSE_SECONDS = 1.0
-"""After a send that the connection did not take."""
-SHOWN_WHILE = {"send_audio": ChatPresenceMedia.CHAT_PRESENCE_MEDIA_AUDIO}
-"""Of an audio the phone shows that it is being recorded, of all else that it is being written."""
-CONTEXT = ("mentions", "mention_all", "quoted")
-"""What any kind of message may carry; the rest of a payload is for the builder of its kind."""
-
+CLOCKS_DIFFER_SECONDS = 0.005
+"""Moments of the database are in whole milliseconds of the wall clock: one that is over may seem to be just ahead."""
 Wait = Callable[[float, bool], bool]
 """Wait for a moment of the monotonic clock, interruptible by news or not; False if there is nothing to wait for."""
 
 
-class Session(Protocol):
-    """What the runner needs of the session it sends for."""
-
-    session_id: str
-    mode: str
-
-    @property
-    def row(self) -> Whose:
-        """The session's row as last read."""
-
-    @property
-    def epoch(self) -> int:
-        """The epoch of the shard's lease."""
-
-    def may_act(self) -> bool:
-        """Whether the lease is safe."""
-
-    def connected_client(self) -> Client | None:
-        """The client, while it is logged in."""
-
-
 @dataclass(frozen=True)
-class _Prepared:
+class _Ready:
     """A row made ready: where it goes and what is sent."""
 
-    row_id: int
-    client: Client
-    to: Any
-    chat: str
+    target: Target
     message: Message
 
 
@@ -100,39 +65,76 @@ class Sender:
         self._early = early
         self._files = files
         self._pace = pace
-        self._ready: _Prepared | None = None  # made while its moment was waited for
+        self._preparer = Preparer(session, connections, files, pace)
+        self._typing, self._direct_typing = Typing(), Typing()
         self._claim_seconds = CLAIM_SECONDS_AT_MOST / 3
+
+    def turn_to(self, row: rows.Row | None) -> None:
+        """This row comes next, or none: no other is being typed any more."""
+        self._typing.turn_to(row)
+        self._direct_typing.turn_to(row)
 
     def send(self, row: rows.Row, queue: rows.Queue, moment: float, wait: Wait) -> None:
         """Send it at its moment, or leave it queued: there is something else to do first, or it isn't ours any more.
 
         Raises FlashAPIError if it can't be sent; then it has not left.
         """
-        ready = self._prepare(row)
-        if row.direct:
-            self._check_guard(ready.chat, queue)
-            moment = time.monotonic()
-        else:
-            if queue.restricted_until > now_ms() and self._pace.is_cold(ready.chat):
-                rows.postpone(self._connections, row, queue.restricted_until, self._session.epoch)
-                return
-            moment = max(moment, self._pace.turn_of_stranger(ready.chat, queue.settings.pacing))
-            if moment - time.monotonic() > NEAR_SECONDS:
-                self._pace.put_off(row, moment)
-                return
-        typing = min(row.delay_ms, TYPING_AT_MOST_MS) / 1_000
-        if not row.direct and not wait(moment - (0.0 if typing else self._claim_seconds), True):
+        target = self._target(row, queue, moment)
+        if target is None:
             return
-        if typing:
-            moment = max(moment, time.monotonic()) + typing
-            self._present(ready, ChatPresence.CHAT_PRESENCE_COMPOSING, row)
-            if not wait(moment - self._claim_seconds, False):
+        ready = _Ready(target, self._preparer.message(row, target))
+        moment = time.monotonic() if row.direct else max(moment, time.monotonic())
+        if not row.direct and not wait(moment - (0.0 if row.delay_ms else self._claim_seconds), True):
+            return
+        if row.delay_ms:
+            ends = max(moment, time.monotonic()) + min(row.delay_ms, TYPING_AT_MOST_MS) / 1_000
+            moment = self._typing_of(row).show(row, target, ends)
+            if not wait(moment - self._claim_seconds, not row.direct):
                 return
+        self._claim_and_send(row, queue, ready, moment)
+
+    def _typing_of(self, row: rows.Row) -> Typing:
+        return self._direct_typing if row.direct else self._typing
+
+    def _target(self, row: rows.Row, queue: rows.Queue, moment: float) -> Target | None:
+        """For whom it is; None if that is somebody who has to wait.
+
+        Nothing is uploaded for those, and WhatsApp is asked for no number that is known: on a restricted account
+        thousands may be waiting.
+        """
+        if row.direct:
+            target = self._preparer.target(row)
+            self._refuse_if_hindered(target.chat, queue, time.monotonic())
+            return target
+        has_rules = queue.restricted_until > now_ms() or queue.settings.pacing.new_contact_gap_ms
+        known = self._preparer.known_chat(row) if has_rules else None
+        if known is not None and self._put_off(row, queue, known):
+            return None
         try:
-            self._claim_and_send(row, queue, ready, moment)
-        finally:
-            if typing:
-                self._present(ready, ChatPresence.CHAT_PRESENCE_PAUSED, row)
+            target = self._preparer.target(row)
+        except NotRegistered:
+            self._count_question(moment)
+            raise
+        if has_rules and target.chat != known and self._put_off(row, queue, target.chat):
+            self._count_question(moment)
+            return None
+        return target
+
+    def _count_question(self, moment: float) -> None:
+        if self._preparer.has_asked:
+            self._pace.asked(max(moment, time.monotonic()))
+
+    def _put_off(self, row: rows.Row, queue: rows.Queue, chat: str) -> bool:
+        """Let others by, if this one has to wait for more than its turn; whether that is so."""
+        if queue.restricted_until > now_ms() and self._pace.is_cold(chat):
+            rows.postpone(self._connections, row, queue.restricted_until, self._session.epoch)
+            return True
+        pacing = queue.settings.pacing
+        waits = row.rank < STRANGERS and self._pace.strangers_from(pacing) > time.monotonic()
+        if waits and self._pace.is_stranger(chat, pacing):
+            outbox_strangers.set_aside(self._connections, row, chat)
+            return True
+        return False
 
     def finish_unsent(self, row: rows.Row, error: FlashAPIError) -> None:
         """It never left: failed for good. A queued row that lacked a connection or the database still waits."""
@@ -154,87 +156,79 @@ class Sender:
         if outcome is not None and not isinstance(outcome, FlashAPIError):
             self._files.discard(row.payload)
 
-    def _claim_and_send(self, row: rows.Row, queue: rows.Queue, ready: _Prepared, moment: float) -> None:
-        self._ready = None
-        claimed_at, began = now_ms(), time.monotonic()
-        if not (self._session.may_act() and rows.claim(self._connections, row, self._session.epoch, ready.chat)):
-            return  # cancelled meanwhile, or no longer ours
+    def _claim_and_send(self, row: rows.Row, queue: rows.Queue, ready: _Ready, moment: float) -> None:
+        claimed_at, began, chat = now_ms(), time.monotonic(), ready.target.chat
+        held = self._look_again(row, queue, chat, moment)
+        if held is None:
+            return
+        stranger = self._pace.is_stranger(chat, held.settings.pacing)
+        may_act = self._session.may_act()
+        if not (may_act and rows.claim(self._connections, row, self._session.epoch, chat, stranger=stranger)):
+            return  # cancelled or paused meanwhile, or no longer ours
+        self._preparer.forget(row)
         took = time.monotonic() - began
         self._claim_seconds = min(CLAIM_SECONDS_AT_MOST, max(took, FORGETTING * self._claim_seconds))
         if (left := moment - time.monotonic()) > 0:
             time.sleep(left)
-        self._pace.began(row, queue, max(moment, time.monotonic()))
+        self._pace.began(row, max(moment, time.monotonic()), stranger=stranger)
         try:
-            response = ready.client.call("send_message", ready.to, ready.message)
+            response = ready.target.client.call("send_message", ready.target.to, ready.message)
         except Exception as error:  # whatever it is, the row must not stay `sending`
-            self._judge(row, queue, ready, claimed_at, error)
+            self._judge(row, held, ready, claimed_at, error)
         else:
-            sender = self._own_name(ready.client, jid_text(response.Sender))
-            self._finish_sent(row, ready.chat, sender, response.ID, response.Timestamp, response.Message)
+            sender = self._own_name(ready.target.client, jid_text(response.Sender))
+            self._finish_sent(row, chat, sender, response.ID, response.Timestamp, response.Message)
+            if stranger:
+                persistently(lambda: outbox_strangers.rejoin(self._connections, row.session_id, chat))
+        finally:
+            self._typing_of(row).end()
 
-    def _prepare(self, row: rows.Row) -> _Prepared:
-        """Whatever goes wrong here is a FlashAPIError: the row must not be tried for ever."""
-        if row.direct and row.expires_at is not None and row.expires_at < now_ms():
-            raise NoWorker(retry_after=5)
-        client = self._session.connected_client()
-        if client is None:
-            raise SessionNotConnected()
-        if self._ready is not None and self._ready.row_id == row.id and self._ready.client is client:
-            return self._ready
-        try:
-            to = resolve(client, self._connections, self._session.row, row.recipient)
-            message = self._build(client, row, to)
-        except NeonizeError as error:
-            raise self._not_prepared(row, error) from error
-        except FlashAPIError:
-            raise
-        except Exception as error:
-            log.exception("send_not_prepared", row=row.id, action=row.action)
-            raise FlashAPIError() from error
-        self._ready = _Prepared(row.id, client, to, jid_text(to), message)
-        return self._ready
+    def _look_again(self, row: rows.Row, queue: rows.Queue, chat: str, moment: float) -> rows.Queue | None:
+        """What holds now, at its moment; None if it has to wait after all.
 
-    def _build(self, client: Client, row: rows.Row, to: Any) -> Message:
-        workshop = Workshop(row.session_id, self._session.mode, self._connections, client, self._files)
-        payload = json.loads(row.payload)
-        beside = {name: payload.pop(name) for name in CONTEXT if name in payload}
-        return add_context(workshop, BUILDERS[row.action](workshop, **payload), to, **beside)
+        One that was uploaded or typed since its turn came may no longer be the head, nor its settings the same. Raises
+        what a direct send is refused for.
+        """
+        took_time = row.delay_ms > 0 or file_named_in(row.payload) is not None
+        if took_time:
+            with self._connections.reading() as connection:
+                queue = rows.queue_of(connection, row.session_id)
+                strangers = row.rank >= STRANGERS
+                head = rows.next_row(connection, row.session_id, only_direct=queue.paused, strangers=strangers)
+            if not row.direct and (head is None or head.id != row.id):
+                return None
+        if row.direct and took_time:
+            self._refuse_if_hindered(chat, queue, moment)
+        elif not row.direct and self._hindrance(chat, queue, moment) is not None:
+            return None
+        return queue
 
-    def _not_prepared(self, row: rows.Row, error: NeonizeError) -> FlashAPIError:
-        """A question on the way to the send was not answered: nothing has left, a queued row tries again."""
-        left, failure = judge(str(error))
-        if left is Left.NOT_YET and not row.direct:
-            self._pace.rest(PAUSE_SECONDS)
-            return SessionNotConnected()
-        return failure if left is not Left.UNKNOWN else WhatsAppError()
-
-    def _check_guard(self, chat: str, queue: rows.Queue) -> None:
+    def _refuse_if_hindered(self, chat: str, queue: rows.Queue, moment: float) -> None:
         """What a queued send waits for, a direct one is refused for."""
+        if (hindrance := self._hindrance(chat, queue, moment)) is not None:
+            raise hindrance
+
+    def _hindrance(self, chat: str, queue: rows.Queue, moment: float) -> FlashAPIError | None:
+        """What keeps a send to this chat from leaving at that moment."""
         if queue.restricted_until > now_ms() and self._pace.is_cold(chat):
             seconds = math.ceil((queue.restricted_until - now_ms()) / 1_000)
-            raise SendingRestricted(retry_after=seconds, restrictedUntil=iso(queue.restricted_until))
+            return SendingRestricted(retry_after=seconds, restrictedUntil=iso(queue.restricted_until))
         pacing = queue.settings.pacing
-        until = max(self._pace.guarded_until(pacing), self._pace.turn_of_stranger(chat, pacing))
-        if (seconds_left := until - time.monotonic()) > 0:
-            raise PacingLimit(retry_after=math.ceil(seconds_left))
+        until = self._pace.guarded_until(pacing)
+        if self._pace.is_stranger(chat, pacing):
+            until = max(until, self._pace.strangers_from(pacing))
+        if (seconds_left := until - max(moment, time.monotonic())) > CLOCKS_DIFFER_SECONDS:
+            return PacingLimit(retry_after=math.ceil(seconds_left))
+        return None
 
-    def _present(self, ready: _Prepared, state: ChatPresence, row: rows.Row) -> None:
-        doing = SHOWN_WHILE.get(row.action, ChatPresenceMedia.CHAT_PRESENCE_MEDIA_TEXT)
-        if state is ChatPresence.CHAT_PRESENCE_PAUSED:
-            doing = ChatPresenceMedia.CHAT_PRESENCE_MEDIA_TEXT
-        try:
-            ready.client.call("send_chat_presence", ready.to, state, doing)
-        except (NeonizeError, SessionNotConnected) as error:  # a courtesy: its failure must not fail the message
-            log.info("typing_not_shown", error=str(error))
-
-    def _judge(self, row: rows.Row, queue: rows.Queue, ready: _Prepared, claimed_at: int, error: Exception) -> None:
+    def _judge(self, row: rows.Row, queue: rows.Queue, ready: _Ready, claimed_at: int, error: Exception) -> None:
         left, failure = (Left.NOT_YET, error) if isinstance(error, SessionNotConnected) else judge(str(error))
         log.warning("send_failed", row=row.id, left=left.value, error=str(error))
         epoch = self._session.epoch
         if left is Left.UNKNOWN:
             self._settle_unknown(row, queue, ready, claimed_at, failure)
         elif left is Left.NOT_YET and not row.direct:
-            self._pace.rest(PAUSE_SECONDS)
+            self._pace.not_taken()
             persistently(lambda: rows.unclaim(self._connections, row, epoch))
         elif failure.details.get("whatsapp_code") == outbox_restrictions.REACHOUT_TIMELOCKED:
             self._restrict(row, failure)
@@ -242,10 +236,10 @@ class Sender:
             persistently(lambda: rows.mark_failed(self._connections, row, epoch, failure))
 
     def _settle_unknown(
-        self, row: rows.Row, queue: rows.Queue, ready: _Prepared, claimed_at: int, failure: FlashAPIError
+        self, row: rows.Row, queue: rows.Queue, ready: _Ready, claimed_at: int, failure: FlashAPIError
     ) -> None:
         """Unless a receipt has come meanwhile that only this send can have caused."""
-        known = persistently(lambda: outbox_sent.id_by_receipt(self._connections, row, ready.chat, claimed_at))
+        known = persistently(lambda: outbox_sent.id_by_receipt(self._connections, row, ready.target.chat, claimed_at))
         if known is None:
             policy = queue.settings.policy
             persistently(
@@ -254,7 +248,7 @@ class Sender:
             return
         log.info("sent_by_receipt", row=row.id, message_id=known)
         sender = persistently(lambda: self._name_of(row.session_id))
-        self._finish_sent(row, ready.chat, sender, known, claimed_at // 1_000, ready.message)
+        self._finish_sent(row, ready.target.chat, sender, known, claimed_at // 1_000, ready.message)
 
     def _name_of(self, session_id: str) -> str:
         with self._connections.reading() as connection:

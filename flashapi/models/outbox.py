@@ -32,11 +32,18 @@ COUNTED_STATES = (SendState.QUEUED, SendState.SCHEDULED, SendState.SENDING, Send
 
 DIRECT_RANK = 0
 HIGHEST_PRIORITY = 99
+STRANGERS = 1_000
+"""Added to the rank of a row that is, or was when it was sent, the first message to somebody."""
 
 
 def rank_of(priority: int) -> int:
     """Where a queued row stands in its line: the lower, the sooner. Direct rows have DIRECT_RANK."""
     return HIGHEST_PRIORITY + 1 - priority
+
+
+def priority_of(rank: int) -> int:
+    """The priority of a queued row that has this rank."""
+    return HIGHEST_PRIORITY + 1 - rank % STRANGERS
 
 
 outbox = sa.Table(

@@ -65,7 +65,10 @@ class PacingSchema(InputSchema):
         low=0,
         high=86_400_000,
         load_default=0,
-        metadata={"description": "Milissegundos desde o último envio até o primeiro a um número novo"},
+        metadata={
+            "description": "Milissegundos entre o primeiro envio a um número novo e o primeiro ao próximo número novo;"
+            " os demais envios não esperam"
+        },
     )
 
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from flashapi import bus, outbox_states, queue_settings
 from flashapi.errors import Conflict, NeverPaired, NotFound
 from flashapi.media.spool import file_named_in
-from flashapi.models.outbox import UNKNOWN_STATES, WAITING_STATES, SendState, outbox, queues, rank_of
+from flashapi.models.outbox import UNKNOWN_STATES, WAITING_STATES, SendState, outbox, priority_of, queues, rank_of
 from flashapi.services import outbox as sending
 from flashapi.services.backend import Backend
 from flashapi.services.sessions import Row
@@ -187,7 +187,7 @@ def describe(row: Any) -> dict[str, Any]:
         "chat": row.chat,
         "messageId": row.message_id,
         "error": error and {"code": error["error"], "message": error["message"]},
-        "priority": None if row.direct else rank_of(0) - row.rank,
+        "priority": None if row.direct else priority_of(row.rank),
         "delay": row.delay_ms,
         "attempts": row.attempts,
         "sendAt": _moment(row.due_at),

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.support.installation import Installation
 from tests.support.servers import drop_database, mysql_server
 
 KINDS = ("sqlite", "mariadb")
@@ -23,8 +24,15 @@ def database_of(kind: str) -> Iterator[dict[str, str]]:
         drop_database(url_of(variables | {"MYSQL_DATABASE": name}))
 
 
+def database_url(running: Installation) -> str:
+    """The database of a running installation."""
+    if "MYSQL_HOST" in running.environ:
+        return url_of(running.environ)
+    return f"sqlite:///{running.data_dir / 'flashapi.sqlite'}"
+
+
 def url_of(variables: dict[str, str]) -> str:
     """The database as SQLAlchemy names it."""
-    who = f"{variables['MYSQL_USER']}:{variables['MYSQL_PASSWORD']}"
+    who = f"{variables['MYSQL_USER']}:{variables.get('MYSQL_PASSWORD', '')}"
     where = f"{variables['MYSQL_HOST']}:{variables['MYSQL_PORT']}"
     return f"mysql+pymysql://{who}@{where}/{variables['MYSQL_DATABASE']}?charset=utf8mb4"

@@ -1,21 +1,26 @@
 """When a queued send may begin: caps, quiet hours, strangers, restrictions; on both databases."""
 
+import time
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import pytest
+import sqlalchemy as sa
 
 from flashapi import bus
 from flashapi.connections import Connections
 from flashapi.models.base import now_ms
-from flashapi.models.outbox import outbox
-from flashapi.queue_settings import Pacing, from_json, to_json
+from flashapi.models.outbox import outbox, priority_of, queues
+from flashapi.queue_settings import Pacing, QueueSettings, from_json, to_json
 from tests.workers.rows import add_send
 from workers import outbox_rows as rows
 from workers.message_rows import insert_message
-from workers.outbox_pacing import has_messages, open_again, quiet_until
+from workers.outbox_pacing import NEVER, Pace, open_again, quiet_until
 from workers.outbox_restrictions import FIRST_MS, restrict
+from workers.outbox_rows import Queue, Row
+from workers.outbox_strangers import has_messages, rejoin, set_aside
 
+HOUR_MS = 3_600_000
 ZONE = "America/Sao_Paulo"
 CHAT = "5511987654321@s.whatsapp.net"
 
@@ -89,6 +94,104 @@ def test_a_chat_is_known_by_who_has_written_in_it(connections: Connections, sess
     with connections.reading() as connection:
         assert has_messages(connection, session_id, CHAT, from_me=True)
         assert not has_messages(connection, session_id, CHAT, from_me=False)
+
+
+def head(connections: Connections, session_id: str, *, strangers: bool = True) -> Row:
+    with connections.reading() as connection:
+        row = rows.next_row(connection, session_id, strangers=strangers)
+    assert row is not None
+    return row
+
+
+def test_new_settings_hold_at_once(connections: Connections, session_id: str) -> None:
+    def gap(ms: int) -> Queue:
+        return Queue(settings=QueueSettings(gap_ms=(ms, ms)))
+
+    add_send(connections, session_id)
+    row = head(connections, session_id)
+    pace = Pace(connections, session_id, ZONE)
+    began = time.monotonic()
+    assert pace.turn_of(row, gap(HOUR_MS)) <= time.monotonic()  # nothing was sent before
+    pace.began(row, began, stranger=False)
+    assert pace.turn_of(row, gap(HOUR_MS)) == began + 3_600
+    assert pace.turn_of(row, gap(1_000)) == began + 1
+
+
+def test_a_question_for_nothing_waits_as_a_send_does(connections: Connections, session_id: str) -> None:
+    add_send(connections, session_id)
+    row = head(connections, session_id)
+    pace = Pace(connections, session_id, ZONE)
+    began = time.monotonic()
+    pace.asked(began)
+    settings = [QueueSettings(gap_ms=(gap, gap)) for gap in (0, 4_000, HOUR_MS)]
+    waits = [pace.turn_of(row, Queue(settings=each)) - began for each in settings]
+    assert waits == pytest.approx([1, 4, 10], abs=0.5)
+
+
+def test_first_messages_wait_for_each_other_alone(connections: Connections, session_id: str) -> None:
+    slowly = Pacing(new_contact_gap_ms=600_000)
+    pace = Pace(connections, session_id, ZONE)
+    assert pace.strangers_from(slowly) == NEVER
+    assert pace.is_stranger(CHAT, slowly)
+    add_send(connections, session_id)
+    row = head(connections, session_id)
+    assert rows.claim(connections, row, 1, CHAT, stranger=True)
+    first = time.monotonic()
+    pace.began(row, first, stranger=True)
+    for later in (60, 120):  # to somebody known
+        pace.began(row, first + later, stranger=False)
+    assert pace.strangers_from(slowly) == first + 600
+    assert pace.strangers_from(Pacing()) == NEVER
+    restarted = Pace(connections, session_id, ZONE)
+    assert restarted.strangers_from(slowly) == pytest.approx(first + 600, abs=2)
+    assert rows.unclaim(connections, row, 1)  # it did not leave
+    pace.not_taken()
+    assert pace.strangers_from(slowly) == NEVER
+
+
+def test_a_session_that_only_sent_directly_keeps_its_gap(connections: Connections, session_id: str) -> None:
+    """What a queued send has to wait for isn't settled by a question about strangers that came before."""
+    add_send(connections, session_id)
+    row = head(connections, session_id)
+    assert rows.claim(connections, row, 1, CHAT)
+    began = time.monotonic()
+    pace = Pace(connections, session_id, ZONE)
+    pace.strangers_from(Pacing(new_contact_gap_ms=1_000))
+    settings = QueueSettings(gap_ms=(HOUR_MS, HOUR_MS))
+    assert pace.turn_of(row, Queue(settings=settings)) == pytest.approx(began + 3_600, abs=2)
+
+
+def test_strangers_set_aside_hold_up_nobody_and_keep_their_order(connections: Connections, session_id: str) -> None:
+    first, again, second = [add_send(connections, session_id) for _ in range(3)]
+    important = add_send(connections, session_id, priority=5)
+    known = add_send(connections, session_id)
+    for chat, _row in (("6@s.whatsapp.net", important), (CHAT, first), (CHAT, again), ("7@s.whatsapp.net", second)):
+        set_aside(connections, head(connections, session_id, strangers=False), chat)
+    assert head(connections, session_id, strangers=False).id == known
+    assert head(connections, session_id).id == important
+    assert rows.claim(connections, head(connections, session_id), 1, "6@s.whatsapp.net", stranger=True)
+    assert head(connections, session_id).id == first
+    assert rows.claim(connections, head(connections, session_id), 1, CHAT, stranger=True)
+    rejoin(connections, session_id, CHAT)
+    assert head(connections, session_id, strangers=False).id == again
+    with connections.reading() as connection:
+        found = connection.execute(sa.select(outbox.c.id, outbox.c.rank)).all()
+    assert {row.id: priority_of(row.rank) for row in found} == {
+        first: 0, again: 0, second: 0, important: 5, known: 0,
+    }  # fmt: skip
+
+
+def test_a_paused_queue_lets_no_claim_through(connections: Connections, session_id: str) -> None:
+    add_send(connections, session_id)
+    queued = head(connections, session_id)
+    with connections.transaction() as connection:
+        connection.execute(queues.update().values(paused=True))
+    assert not rows.claim(connections, queued, 1, CHAT)
+    add_send(connections, session_id, direct=True)
+    assert rows.claim(connections, head(connections, session_id), 1, CHAT)
+    with connections.transaction() as connection:
+        connection.execute(queues.update().values(paused=False))
+    assert rows.claim(connections, queued, 1, CHAT)
 
 
 def test_restrictions_in_a_row_last_twice_as_long(connections: Connections, session_id: str) -> None:
