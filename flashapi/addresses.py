@@ -1,4 +1,4 @@
-"""Which addresses our own requests may reach (D13): those of the public Internet, unless private ones are allowed.
+"""Which addresses our own requests may reach: those of the public Internet, unless private ones are allowed.
 
 Addresses are judged as the system resolved them and connected to as judged, so a name can't change in between.
 """

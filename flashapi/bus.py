@@ -1,4 +1,4 @@
-"""Events from whoever records them to whoever listens (D7).
+"""Events from whoever records them to whoever listens.
 
 `record()` writes the event and its deliveries inside the transaction of what they tell of; `announce()` publishes
 after the commit. A publication that is lost costs nothing: readers notice the missing position and look into the table.

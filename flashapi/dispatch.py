@@ -1,4 +1,4 @@
-"""The one door from the web tier to WhatsApp: put a job on the shard's queue, wait for its answer (D1, D2).
+"""The one door from the web tier to WhatsApp: put a job on the shard's queue, wait for its answer.
 
 A call nobody takes within TAKEN_WITHIN_SECONDS is withdrawn, so that it can't happen later unseen.
 """

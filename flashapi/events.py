@@ -98,7 +98,7 @@ class SessionDisconnected(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class Person:
-    """Somebody, by both of WhatsApp's names (D14); either may be unknown."""
+    """Somebody, by both of WhatsApp's names; either may be unknown."""
 
     jid: str | None
     lid: str | None

@@ -1,4 +1,4 @@
-"""The guarded fetcher: every request this installation makes to addresses that others have named (D13).
+"""The guarded fetcher: every request this installation makes to addresses that others have named.
 
 http and https only; connects to the very address it has judged while Host and SNI keep the name; judges every
 redirect again; bounds size and total time, handshakes and dripping answers included; knows no proxies.

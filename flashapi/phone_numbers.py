@@ -1,4 +1,4 @@
-"""Brazilian mobile numbers have two spellings, with and without the ninth digit, of which WhatsApp knows one (D14)."""
+"""Brazilian mobile numbers have two spellings, with and without the ninth digit, of which WhatsApp knows one."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The proxy a session may go through to WhatsApp: what may be given, judged by the guard of our own requests (D13)."""
+"""The proxy a session may go through to WhatsApp: what may be given, judged by the guard of our own requests."""
 
 from urllib.parse import SplitResult, urlsplit
 

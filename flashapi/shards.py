@@ -1,4 +1,4 @@
-"""Who may speak to WhatsApp for a session: the shard it belongs to and the lease on that shard (D1)."""
+"""Who may speak to WhatsApp for a session: the shard it belongs to and the lease on that shard."""
 
 import os
 import socket

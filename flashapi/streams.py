@@ -1,4 +1,4 @@
-"""The bus as one web process hears it: one reader of the publications, any number of listeners (D7).
+"""The bus as one web process hears it: one reader of the publications, any number of listeners.
 
 Publications are fast and may be lost; the table is slower and complete. The reader takes what is published, and goes
 to the table for positions that were skipped, after each reconnection, while Redis is away, and every few seconds.

@@ -1,4 +1,4 @@
-"""Whom a send is for: what the caller wrote → the JID of the account that exists (D14)."""
+"""Whom a send is for: what the caller wrote → the JID of the account that exists."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

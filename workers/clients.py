@@ -1,4 +1,4 @@
-"""session → running neonize client. The only module that touches the Go library (D3)."""
+"""session → running neonize client. The only module that touches the Go library."""
 
 import ctypes
 import shutil
@@ -167,7 +167,7 @@ class Client:
             return self._give_up("disconnect_hangs")
         if not _within(DISCONNECT_WAIT_SECONDS, self._take_out):
             return self._give_up("stop_hangs")
-        # neonize's call does not return when it is stopped while a QR is shown (whatsapp-sandbox.md section 8).
+        # neonize's call does not return when it is stopped while a QR is shown.
         if not self._returned.wait(RETURN_WAIT_SECONDS):
             return self._give_up("never_returns")
         return True

@@ -1,4 +1,4 @@
-"""The door around neonize's Go maps (D3), which are read at the beginning of every call and written by start and stop
+"""The door around neonize's Go maps, which are read at the beginning of every call and written by start and stop
 without a lock: both at the same instant end the process.
 
 Only the beginning of a call reads the maps, so calls are never waited for: a start or stop closes the door, lets the

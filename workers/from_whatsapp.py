@@ -37,7 +37,7 @@ NOT_SHOWN = frozenset(
         "fastRatchetKeySenderKeyDistributionMessage",
     }
 )
-"""Fields of a message that are no content: a message of only these is no event (whatsapp-sandbox.md section 7)."""
+"""Fields of a message that are no content: a message of only these is no event."""
 
 _Protocol = Message.DESCRIPTOR.fields_by_name["protocolMessage"].message_type
 _SHOWN_PROTOCOL = frozenset(

@@ -1,4 +1,4 @@
-"""From the journal to the database: in order per session, in batches, through outages (D6)."""
+"""From the journal to the database: in order per session, in batches, through outages."""
 
 import threading
 import time

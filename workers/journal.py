@@ -1,4 +1,4 @@
-"""Raw inbound events, appended before anything else happens and replayed after a crash (D6).
+"""Raw inbound events, appended before anything else happens and replayed after a crash.
 
 WhatsApp has its ack before Python has the message, so between neonize's buffer and the database lies only this file.
 A journal is a folder of segments, `<name>/<number>.seg`, owned by the process that holds the lock on `<name>/lock`;

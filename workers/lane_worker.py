@@ -1,4 +1,4 @@
-"""RQ without fork: one worker per held shard, in a thread, on exactly one queue (D2).
+"""RQ without fork: one worker per held shard, in a thread, on exactly one queue.
 
 Jobs stay standard RQ jobs. What differs from SimpleWorker: a job is handed on and answered later, from another thread;
 its id stays in the intermediate list until one MULTI has stored the result and removed it; the bookkeeping that needs
@@ -29,7 +29,7 @@ from flashapi.models.base import now_ms
 log = structlog.get_logger()
 
 BLOCK_SECONDS = 1
-"""A blocking pop lasts no longer: a paused ex-owner would otherwise swallow the next job (D1)."""
+"""A blocking pop lasts no longer: a paused ex-owner would otherwise swallow the next job."""
 PAUSE_SECONDS = 0.5
 """Between two tries while Redis is away or the lease is not safe."""
 AHEAD_AT_MOST = 1_000

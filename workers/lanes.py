@@ -1,4 +1,4 @@
-"""Lines of work: jobs of one key in order, keys in parallel, threads that come on first use and go when idle (D2)."""
+"""Lines of work: jobs of one key in order, keys in parallel, threads that come on first use and go when idle."""
 
 import threading
 from collections import deque

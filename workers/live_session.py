@@ -1,4 +1,4 @@
-"""One session as its owner runs it: brings it to what is wanted (D5). What its client tells goes to `news`."""
+"""One session as its owner runs it: brings it to what is wanted. What its client tells goes to `news`."""
 
 import threading
 import time

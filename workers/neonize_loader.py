@@ -1,6 +1,6 @@
 """Loads neonize (and with it the Go runtime) in the one way that works; after this the process must never fork.
 
-In sandbox mode the copy that the simulated network made is loaded in place of the installed package (D11).
+In sandbox mode the copy that the simulated network made is loaded in place of the installed package.
 """
 
 import ctypes

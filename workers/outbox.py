@@ -1,4 +1,4 @@
-"""The runner of a session's sends: the sends lane (D4). It finds the next row and its moment."""
+"""The runner of a session's sends: the sends lane. It finds the next row and its moment."""
 
 import math
 import threading

@@ -1,4 +1,4 @@
-"""What the runner reads of the outbox, and the steps its rows take, conditional and under its epoch (D1)."""
+"""What the runner reads of the outbox, and the steps its rows take, conditional and under its epoch."""
 
 import json
 from dataclasses import dataclass

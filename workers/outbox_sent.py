@@ -95,7 +95,7 @@ def settle_by_receipt(
     """The first receipt for an id that nobody here has stored: a send to that chat which is in doubt has left, then.
 
     It is kept: it proves something only together with the others, and where a send to the chat is in flight it may be
-    its own (D4).
+    its own.
     """
     receipt = outbox_doubts.Receipt(message_id, moment_ms)
     if not message_id.startswith(OUR_IDS) or _is_settled(connection, session_id, message_id):

@@ -1,4 +1,4 @@
-"""Both names of people (D14): phone JID and LID as WhatsApp has told them to a session.
+"""Both names of people: phone JID and LID as WhatsApp has told them to a session.
 
 What it answers about a number is remembered in `numbers` for all sessions, since each may ask that. Whose number is
 behind a LID each session knows for itself (`known_people`). whatsmeow keeps a list of its own, which a client can be

@@ -1,4 +1,4 @@
-"""The Redis of an installation that was given none (D10): which server to start, how, and whether it answers."""
+"""The Redis of an installation that was given none: which server to start, how, and whether it answers."""
 
 import re
 import shutil

@@ -1,4 +1,4 @@
-"""A session worker process: claims shards up to its fair share, keeps its leases, ends cleanly (D1, D5)."""
+"""A session worker process: claims shards up to its fair share, keeps its leases, ends cleanly."""
 
 import contextlib
 import math

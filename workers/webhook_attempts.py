@@ -1,4 +1,4 @@
-"""One turn of a delivery: call the endpoint, then deliver, try again, move aside, give up, or pause the line (D8).
+"""One turn of a delivery: call the endpoint, then deliver, try again, move aside, give up, or pause the line.
 
 Order holds while the endpoint is away: the head is tried again and again, the others wait. Only when the endpoint takes
 other deliveries and goes on to refuse the head, which it has for minutes, is that one alone moved to the slow lane. To

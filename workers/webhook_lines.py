@@ -1,4 +1,4 @@
-"""The lines this worker holds, each in a thread of its own: an endpoint's line and its slow lane (D8).
+"""The lines this worker holds, each in a thread of its own: an endpoint's line and its slow lane.
 
 A Redis lease per line, the same as on a shard, keeps other webhook workers off it while it is ours.
 """

@@ -1,4 +1,4 @@
-"""The deliveries table as the webhook worker uses it: what waits, and what became of it. Rows are the truth (D8)."""
+"""The deliveries table as the webhook worker uses it: what waits, and what became of it. Rows are the truth."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A webhook worker process: wakes the lines of endpoints, keeps their leases, removes what is too old (D8).
+"""A webhook worker process: wakes the lines of endpoints, keeps their leases, removes what is too old.
 
 Woken by publications, and by a look into the table every few seconds, so that a lost publication costs only these.
 """

@@ -1,4 +1,4 @@
-"""/api/sandbox: the virtual phones of the simulated network, and its faults (D11). Registered with SANDBOX only."""
+"""/api/sandbox: the virtual phones of the simulated network, and its faults. Registered with SANDBOX only."""
 
 from typing import Any
 

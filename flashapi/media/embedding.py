@@ -1,4 +1,4 @@
-"""Puts a received file into its event, as base64, for sessions that ask for it: when a frame is written (D7)."""
+"""Puts a received file into its event, as base64, for sessions that ask for it: when a frame is written."""
 
 import base64
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The ways a file is handed in (D13): URL, data URL, bare base64, upload; never a local path. All end as a draft."""
+"""The ways a file is handed in: URL, data URL, bare base64, upload; never a local path. All end as a draft."""
 
 import base64
 import binascii

@@ -1,4 +1,4 @@
-"""Files on their way (D13): what is to be sent waits here until its row is final, what was received for a while.
+"""Files on their way: what is to be sent waits here until its row is final, what was received for a while.
 
 The web tier and the workers of a machine share the folder; rows, jobs and events carry only names of files in it.
 """

@@ -1,4 +1,4 @@
-"""Events are rows (D7), one delivery row per webhook endpoint that wants them, one attempt row per try (D8)."""
+"""Events are rows, one delivery row per webhook endpoint that wants them, one attempt row per try."""
 
 from enum import StrEnum
 

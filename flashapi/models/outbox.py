@@ -1,4 +1,4 @@
-"""Every send is a row before it is anything else (D4); beside it the queue it waits in, and the keys that name it."""
+"""Every send is a row before it is anything else; beside it the queue it waits in, and the keys that name it."""
 
 from enum import StrEnum
 

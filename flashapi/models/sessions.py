@@ -1,4 +1,4 @@
-"""One row per session: what the API wants of it, and what its owner last saw (D5)."""
+"""One row per session: what the API wants of it, and what its owner last saw."""
 
 from enum import StrEnum
 

@@ -1,4 +1,4 @@
-"""The names under which a session may have stored a chat that its caller calls by number, JID or LID (D14)."""
+"""The names under which a session may have stored a chat that its caller calls by number, JID or LID."""
 
 import sqlalchemy as sa
 

@@ -1,4 +1,4 @@
-"""What the API wants of a session: connected, restarted, logged out, gone (D5).
+"""What the API wants of a session: connected, restarted, logged out, gone.
 
 Each wish is a column of the session's row, written before the shard's owner is nudged; the owner fulfils it.
 """

@@ -1,4 +1,4 @@
-"""Sends as rows (D4): accepting them, and waiting for the outcome of the direct ones."""
+"""Sends as rows: accepting them, and waiting for the outcome of the direct ones."""
 
 import json
 import time

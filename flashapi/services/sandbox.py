@@ -1,4 +1,4 @@
-"""The control of the simulated WhatsApp network: one JSON line each way over its unix socket (D11)."""
+"""The control of the simulated WhatsApp network: one JSON line each way over its unix socket."""
 
 import json
 import os

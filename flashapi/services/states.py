@@ -1,4 +1,4 @@
-"""What a session's row means at this moment, in the contract's words (D5)."""
+"""What a session's row means at this moment, in the contract's words."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

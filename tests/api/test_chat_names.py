@@ -1,4 +1,4 @@
-"""A chat is found by whichever of its names the caller knows: number in both spellings, JID, LID (D14)."""
+"""A chat is found by whichever of its names the caller knows: number in both spellings, JID, LID."""
 
 import pytest
 import sqlalchemy as sa

@@ -1,6 +1,6 @@
 """Sends: keywords of an outbox row → the protobuf that neonize is given.
 
-Always protobuf: neonize's own text sending parses mentions out of the text and fetches addresses by itself (D3).
+Always protobuf: neonize's own text sending parses mentions out of the text and fetches addresses by itself.
 """
 
 import base64
