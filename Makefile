@@ -5,7 +5,7 @@ BIN := .venv/bin
 SEEING := tests/contract/test_samples.py $(addprefix tests/e2e/test_, config.py contacts.py group_messages.py groups.py \
 	kinds.py media.py reactions.py sessions.py walk.py)
 # Most tests wait for something most of the time.
-TESTS_AT_ONCE ?= 3
+TESTS_AT_ONCE ?= 4
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .PHONY: help run migrate test lint types bench postman coverage lock

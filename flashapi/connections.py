@@ -77,10 +77,11 @@ class Connections:
         self.redis.close()
 
 
-def create_engine(url: str, pool_size: int = 20) -> sa.Engine:
+def create_engine(url: str, pool_size: int = 20, answer_within: int | None = 30) -> sa.Engine:
     """An engine with this project's rules for SQLite (WAL, explicit BEGIN) and MySQL/MariaDB (UTC, strict).
 
     `pool_size` is how many connections to the server there may be at a time; who needs another waits, for 30 s at most.
+    `answer_within` is for how many seconds an answer of a MySQL server is waited for; None for as long as it takes.
 
     Its exceptions show no parameters: those are message texts and hashes of keys, and exceptions are logged.
     """
@@ -102,7 +103,7 @@ def create_engine(url: str, pool_size: int = 20) -> sa.Engine:
         pool_pre_ping=True,
         pool_recycle=1_800,
         isolation_level="READ COMMITTED",
-        connect_args={"connect_timeout": 5, "read_timeout": 30, "write_timeout": 30},
+        connect_args={"connect_timeout": 5, "read_timeout": answer_within, "write_timeout": answer_within},
     )
     event.listen(engine, "connect", _prepare_mysql)
     return engine

@@ -22,7 +22,7 @@ TOTAL_SECONDS = 3.0
 PAGE_BYTES = 512 * 1024
 """What is wanted stands at the beginning of a page."""
 PICTURE_BYTES = 2 * 1024 * 1024
-PICTURE_PIXELS = 16_000_000
+PICTURE_PIXELS = 4_000_000
 """Decoding more would hold up the other requests of this process."""
 THUMBNAIL_SIZE = (100, 100)
 TITLE_LENGTH, DESCRIPTION_LENGTH = 300, 1_000
@@ -131,9 +131,9 @@ class _Unreadable(Exception):
 def _shrink(content: bytes) -> bytes:
     try:
         with Image.open(io.BytesIO(content)) as picture:
+            picture.draft("RGB", THUMBNAIL_SIZE)  # a JPEG is decoded at a fraction of its size
             if picture.width * picture.height > PICTURE_PIXELS:
                 raise _Unreadable
-            picture.draft("RGB", THUMBNAIL_SIZE)  # a JPEG is decoded at a fraction of its size
             picture.thumbnail(THUMBNAIL_SIZE)
             small = picture.convert("RGB")
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:

@@ -69,9 +69,11 @@ def remove_events(connections: Connections, session_id: str, *, before: int | No
         if not positions:
             return
         last = positions[-1]
-        delivered = (deliveries.c.position.in_(positions), deliveries.c.state == DeliveryState.DELIVERED)
+        # The state is looked at here: asked for, SQLite would go through everything ever delivered to find it.
+        theirs = sa.select(deliveries.c.id, deliveries.c.state).where(deliveries.c.position.in_(positions))
         with connections.part() as connection:
-            remove_deliveries(connection, list(connection.scalars(sa.select(deliveries.c.id).where(*delivered))))
+            found = connection.execute(theirs).all()
+            remove_deliveries(connection, [row.id for row in found if row.state == DeliveryState.DELIVERED])
             connection.execute(events.delete().where(events.c.position.in_(positions)))
 
 

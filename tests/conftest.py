@@ -13,7 +13,10 @@ from flashapi.connections import Connections
 from flashapi.settings import Settings
 from tests.support import servers
 from tests.support.installation import Installation
+from tests.support.loading import load_neonize
 from workers.migrations import migrate
+
+load_neonize()  # before any test module imports what needs it
 
 
 @pytest.fixture(scope="session")

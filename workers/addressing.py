@@ -106,8 +106,8 @@ def check(client: Asks, connections: Connections, whose: Whose, asked: list[str]
     strangers = [Person(jid=jid, lid=lid) for jid, lid in known.values() if lid and jid != lid and lid not in met]
     if answers or strangers:
         with connections.transaction() as connection:
+            known_people.keep(connection, whose.id, strangers)  # in this order, as whoever stores people takes them
             _remember(connection, whose, answers)
-            known_people.keep(connection, whose.id, strangers)
     return [Account(number, *known[number]) for number in asked]
 
 

@@ -99,32 +99,35 @@ class Inbound:
     def _store(self, entries: list[Entry]) -> None:
         if not entries:
             return
-        try:
-            patiently(lambda: self._store_together(entries))
-        except Exception:
-            # A bug in what one event is made of must not end the line, which a quarter of all sessions share. What is
-            # wrong with the database is no fault of the events: they wait.
-            log.exception("batch_failed", entries=len(entries))
-            for entry in entries:
-                self._store_alone(entry)
+        for is_history, found in groupby(entries, lambda entry: entry.code == store_history.CODE):
+            run = list(found)
+            if is_history:
+                for entry in run:
+                    self._store_alone(entry)
+                continue
+            try:
+                patiently(lambda run=run: self._store_run(run))  # type: ignore[misc]
+            except Exception:
+                # A bug in what one event is made of must not end the line, which a quarter of all sessions share. What
+                # is wrong with the database is no fault of the events: they wait.
+                log.exception("batch_failed", entries=len(run))
+                for entry in run:
+                    self._store_alone(entry)
 
     def _store_alone(self, entry: Entry) -> None:
         try:
-            patiently(lambda: self._store_together([entry]))
+            patiently(lambda: self._store_run([entry]))
         except Exception:
             log.exception("event_failed", session=entry.session_id, code=entry.code)
             self._journal.set_aside(entry)
 
-    def _store_together(self, entries: list[Entry]) -> None:
-        persistently(lambda: introduce_people(self._connections, entries))
-        for is_history, run in groupby(entries, lambda entry: entry.code == store_history.CODE):
-            if is_history:
-                for entry in run:
-                    self._store_history(entry)
-            else:
-                self._store_run(list(run))
-
     def _store_run(self, entries: list[Entry]) -> None:
+        """Store pieces of history one by one, other events in one transaction."""
+        persistently(lambda: introduce_people(self._connections, entries))
+        if entries[0].code == store_history.CODE:
+            for entry in entries:
+                self._store_history(entry)
+            return
         stored = persistently(lambda: self._store_once(entries))
         bus.announce(self._connections.redis, [event for each in stored for event in each.recorded])
 

@@ -22,7 +22,7 @@ from rq.results import Result
 from rq.serializers import JSONSerializer
 from rq.utils import as_text
 
-from flashapi.dispatch import RESULT_TTL_SECONDS
+from flashapi.dispatch import RESULT_TTL_SECONDS, Action
 from flashapi.errors import FlashAPIError, OutcomeUnknown, SessionBusy
 from flashapi.models.base import now_ms
 
@@ -36,6 +36,8 @@ AHEAD_AT_MOST = 1_000
 """How many jobs a shard's worker may have taken that neither are answered nor lie in an outbox."""
 AHEAD_PER_SESSION = 100
 """How many of these may be one session's, so that none takes the room of the others."""
+TAKE_NO_ROOM = (Action.SEND, Action.NUDGE)
+"""Those who are answered at once or wait in an outbox."""
 STARTED = "flashapi_started"
 
 
@@ -157,7 +159,7 @@ class LaneWorker(SimpleWorker):
         if ticket.is_late:
             ticket.drop()
             return
-        if not self._may_go_ahead(ticket):
+        if ticket.action not in TAKE_NO_ROOM and not self._may_go_ahead(ticket):
             ticket.fail(SessionBusy(retry_after=5))
             return
         try:

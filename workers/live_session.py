@@ -180,17 +180,20 @@ class LiveSession:
         store = tools.stores.prepare(self.session_id)
         # A paired device has its name already: setting ours again would be another's who registers at this moment.
         props = DeviceProps() if self.paired else _device_props(tools.settings, self.row)
+        name = props.SerializeToString()
         login.client = Client(tools.door, self.session_id, store, props, login, proxy=self._proxy.url)
         self._login = login
         attempt = {"reason": None} if self._failures == 0 else {}
         self.report.state(State.CONNECTING, connection_attempts=self._failures + 1, **attempt, **NO_CODES)
         if not self.paired:
-            tools.registrations.begin(login, props.SerializeToString(), lambda: login.phase is Phase.OVER)
+            tools.registrations.begin(login, name, lambda: login.phase is Phase.OVER)
         if tools.dial_slots.acquire(timeout=DIAL_SLOT_SECONDS):
             self._dialling = login
             too_long = threading.Timer(DIAL_SLOT_SECONDS, self.has_settled, (login,))
             too_long.daemon = True
             too_long.start()
+        if not self.paired:  # for the dial slot it may have waited longer than that holds
+            tools.registrations.begin(login, name, lambda: login.phase is Phase.OVER)
         log.info("session_starting", session=self.session_id, paired=self.paired)
         login.client.start()
 

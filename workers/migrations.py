@@ -45,7 +45,7 @@ def migrate(settings: Settings, revision: str = "head") -> None:
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     else:
         _create_database(url)
-    engine = create_engine(settings.database_url, 1)
+    engine = create_engine(settings.database_url, 1, answer_within=None)  # an index over millions of rows takes a while
     try:
         with _alone(engine) as connection:
             before = revision_of(connection)

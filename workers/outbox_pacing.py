@@ -40,15 +40,16 @@ class Pace:
         self._last_question = NEVER  # to WhatsApp, for a number that nothing was sent to then
         self._drawn: tuple[tuple[int, int], int] | None = None  # a gap's range, and what was drawn of it
         self._rests_until = NEVER
-        self._held: tuple[int, float] | None = None  # a head row with a long delay, and when it became the head
+        self._heads: dict[bool, tuple[int, float]] = {}  # the head row of each line, and when it became that
 
     def turn_of(self, row: Row, queue: Queue) -> float:
         """When this row, the head of the line, may begin: to be typed, if it has a delay, and else to leave."""
-        if self._held is None or self._held[0] != row.id:
-            self._held = (row.id, time.monotonic())
-        held = self._held[1] + max(0, row.delay_ms - TYPING_AT_MOST_MS) / 1_000
+        line = row.rank >= STRANGERS
+        if line not in self._heads or self._heads[line][0] != row.id:
+            self._heads[line] = (row.id, time.monotonic())
+        held = self._heads[line][1] + max(0, row.delay_ms - TYPING_AT_MOST_MS) / 1_000
         due = _monotonic(row.due_at) if row.due_at else NEVER
-        stranger = self.strangers_from(queue.settings.pacing) if row.rank >= STRANGERS else NEVER
+        stranger = self.strangers_from(queue.settings.pacing) if line else NEVER
         guard = self.guarded_until(queue.settings.pacing)
         return max(self._gap_ends(queue.settings), self._rests_until, held, due, stranger, guard)
 
@@ -98,7 +99,11 @@ class Pace:
     def not_taken(self) -> None:
         """The connection did not take a send: let no queued one begin for a moment."""
         self._rests_until = time.monotonic() + PAUSE_SECONDS
-        self._last_stranger = None  # that one didn't count: look again
+        self.did_not_count()
+
+    def did_not_count(self) -> None:
+        """The send that has begun last never reached WhatsApp: if it was somebody's first message, look again."""
+        self._last_stranger = None
 
     def _gap_ends(self, settings: QueueSettings) -> float:
         if self._last_start is None:  # go on from where another process stopped

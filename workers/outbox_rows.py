@@ -35,6 +35,7 @@ class Row:
     due_at: int
     delay_ms: int
     attempts: int
+    created_at: int
     request_id: str | None
 
 
@@ -183,13 +184,19 @@ def unclaim(connections: Connections, row: Row, epoch: int) -> bool:
     )  # fmt: skip
 
 
-def mark_failed(connections: Connections, row: Row, epoch: int, error: FlashAPIError) -> bool:
-    """It did not leave, and won't; uncertain if an earlier attempt may have. Also for a row that was never claimed."""
+def mark_failed(
+    connections: Connections, row: Row, epoch: int, error: FlashAPIError, *, counts: bool = True
+) -> bool:
+    """It did not leave, and won't; uncertain if an earlier attempt may have. Also for a row that was never claimed.
+
+    One that WhatsApp has not even been asked for doesn't count as a send, for the guard.
+    """
+    began = {} if counts else {"sending_at": None}
     states = [SendState.QUEUED, SendState.SENDING]
     with outbox_states.changing(connections) as (connection, changes):
         ended = outbox_states.give_up(
             connection, changes, row.session_id, [outbox.c.id == row.id, _ours(epoch)], states, SendState.FAILED,
-            error=outbox_states.wire(error),
+            error=outbox_states.wire(error), **began,
         )  # fmt: skip
     return ended.total() > 0
 

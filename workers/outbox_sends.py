@@ -17,6 +17,7 @@ from flashapi.errors import (
     PacingLimit,
     SendingRestricted,
     SessionNotConnected,
+    Unavailable,
 )
 from flashapi.media.spool import file_named_in
 from flashapi.models.base import now_ms
@@ -40,6 +41,8 @@ CLAIM_SECONDS_AT_MOST = 0.03
 """A row is claimed shortly before its moment, by as much as that has taken lately: it must not make the row late, and
 a row that is claimed is in doubt if the process dies."""
 FORGETTING = 0.9
+FILES_AGAIN_MS, FILES_TRIED_FOR_MS = 60_000, 24 * 3_600_000
+"""A queued file that could not be uploaded is tried again after so long, for so long."""
 CLOCKS_DIFFER_SECONDS = 0.005
 """Moments of the database are in whole milliseconds of the wall clock: one that is over may seem to be just ahead."""
 Wait = Callable[[float, bool], bool]
@@ -126,15 +129,17 @@ class Sender:
 
     def _put_off(self, row: rows.Row, queue: rows.Queue, chat: str) -> bool:
         """Let others by, if this one has to wait for more than its turn; whether that is so."""
-        if queue.restricted_until > now_ms() and self._pace.is_cold(chat):
+        if queue.restricted_until > max(now_ms(), row.due_at) and self._pace.is_cold(chat):
             rows.postpone(self._connections, row, queue.restricted_until, self._session.epoch)
             return True
         pacing = queue.settings.pacing
-        waits = row.rank < STRANGERS and self._pace.strangers_from(pacing) > time.monotonic()
-        if waits and self._pace.is_stranger(chat, pacing):
+        if row.rank >= STRANGERS or self._pace.strangers_from(pacing) <= time.monotonic():
+            return False
+        if self._pace.is_stranger(chat, pacing):
             outbox_strangers.set_aside(self._connections, row, chat)
             return True
-        return False
+        # Somebody else has written the first message meanwhile: what was set aside for the chat goes before this.
+        return outbox_strangers.rejoin(self._connections, row.session_id, chat)
 
     def finish_unsent(self, row: rows.Row, error: FlashAPIError) -> None:
         """It never left: failed for good. A queued row that lacked a connection or the database still waits."""
@@ -143,6 +148,11 @@ class Sender:
         if isinstance(error, DatabaseUnavailable) and not row.direct:
             # The claim may have been written without our hearing of it.
             persistently(lambda: rows.unclaim(self._connections, row, self._session.epoch))
+            return
+        if isinstance(error, Unavailable) and not row.direct and now_ms() - row.created_at < FILES_TRIED_FOR_MS:
+            # WhatsApp's media servers: they may answer later, and others need not wait for that.
+            log.warning("send_put_off", row=row.id, error=str(error))
+            persistently(lambda: rows.postpone(self._connections, row, now_ms() + FILES_AGAIN_MS, self._session.epoch))
             return
         log.info("send_refused", row=row.id, code=error.code)
         persistently(lambda: rows.mark_failed(self._connections, row, self._session.epoch, error))
@@ -233,7 +243,10 @@ class Sender:
         elif failure.details.get("whatsapp_code") == outbox_restrictions.REACHOUT_TIMELOCKED:
             self._restrict(row, failure)
         else:
-            persistently(lambda: rows.mark_failed(self._connections, row, epoch, failure))
+            counts = left is Left.REFUSED
+            if not counts:
+                self._pace.did_not_count()
+            persistently(lambda: rows.mark_failed(self._connections, row, epoch, failure, counts=counts))
 
     def _settle_unknown(
         self, row: rows.Row, queue: rows.Queue, ready: _Ready, claimed_at: int, failure: FlashAPIError

@@ -20,7 +20,7 @@ from workers.message_rows import Insertion, advance_status, insert_message
 from workers.outbox_rows import Row
 
 OUR_IDS = "3EB0"
-"""How whatsmeow's own message ids begin (send.go, WebMessageIDPrefix); phones number theirs otherwise."""
+"""How whatsmeow's own message ids begin (send.go, WebMessageIDPrefix), as WhatsApp Web's do; phones' don't."""
 
 
 def mark_sent(

@@ -27,20 +27,21 @@ def set_aside(connections: Connections, row: Row, chat: str) -> None:
         )
 
 
-def rejoin(connections: Connections, session_id: str, chat: str) -> None:
-    """The chat has had its first message: what else there is for it stands in line again."""
+def rejoin(connections: Connections, session_id: str, chat: str) -> bool:
+    """The chat has had its first message: what else there is for it stands in line again. Whether there is any."""
+    set_aside_for_it = (
+        outbox.c.session_id == session_id,
+        outbox.c.state == SendState.QUEUED,
+        outbox.c.rank >= STRANGERS,
+        outbox.c.chat == chat,
+    )
+    with connections.reading() as connection:
+        if connection.execute(sa.select(outbox.c.id).where(*set_aside_for_it).limit(1)).first() is None:
+            return False
     with connections.transaction() as connection:
         bus.take_turn(connection, session_id)
-        connection.execute(
-            outbox.update()
-            .where(
-                outbox.c.session_id == session_id,
-                outbox.c.state == SendState.QUEUED,
-                outbox.c.rank >= STRANGERS,
-                outbox.c.chat == chat,
-            )
-            .values(rank=outbox.c.rank - STRANGERS)
-        )
+        moved = connection.execute(outbox.update().where(*set_aside_for_it).values(rank=outbox.c.rank - STRANGERS))
+    return moved.rowcount > 0
 
 
 def last_start(connection: sa.Connection, session_id: str) -> int | None:

@@ -12,6 +12,7 @@ from flashapi import bus
 from flashapi.connections import Connections
 from flashapi.models import now_ms
 from flashapi.models.events import DeliveryState, deliveries, endpoints, events
+from flashapi.parts import parts
 from flashapi.removal import UNFINISHED, remove_deliveries
 
 log = structlog.get_logger()
@@ -41,18 +42,21 @@ def _trim_events(connections: Connections, keep: int, oldest_kept: int) -> bool:
     if not expired:
         return False
     last = expired[-1]  # positions are handed out in the order of time, near enough
-    theirs = deliveries.c.position <= last
+    # By position alone: asked for their state too, SQLite would go through everything ever delivered.
+    theirs = sa.select(deliveries.c.id, deliveries.c.state).where(deliveries.c.position <= last)
     with connections.transaction() as connection:
-        undelivered = connection.execute(
-            deliveries.update()
-            .where(theirs, deliveries.c.state.in_(UNFINISHED))
-            .values(state=DeliveryState.DEAD, error=EXPIRED, finished_at=now_ms())
-        ).rowcount
-        finished = sa.select(deliveries.c.id).where(theirs, deliveries.c.state == DeliveryState.DELIVERED)
-        remove_deliveries(connection, list(connection.scalars(finished)))
+        found = connection.execute(theirs).all()
+        unfinished = [row.id for row in found if row.state in UNFINISHED]
+        for ids in parts(unfinished, BATCH):
+            connection.execute(
+                deliveries.update()
+                .where(deliveries.c.id.in_(ids))
+                .values(state=DeliveryState.DEAD, error=EXPIRED, finished_at=now_ms())
+            )
+        remove_deliveries(connection, [row.id for row in found if row.state == DeliveryState.DELIVERED])
         connection.execute(events.delete().where(events.c.position <= last))
-    if undelivered:
-        log.warning("undelivered_events_expired", count=undelivered)
+    if unfinished:
+        log.warning("undelivered_events_expired", count=len(unfinished))
     return len(expired) == BATCH
 
 

@@ -109,7 +109,9 @@ def _store_receipt(connection: sa.Connection, early: EarlyReceipts, session: Any
             if is_news:  # sent by the phone itself long ago, or by us a moment ago
                 chat = people.names(connection, session, [update.chat])[update.chat].preferred
                 named = replace(update, chat=chat)  # receipts carry only the LID
-                if _tells_of_a_send(update):
+                # Where groups aren't stored, a receipt there may be for what the user wrote in WhatsApp Web.
+                is_kept = not (session.ignore_groups and chat.endswith("@g.us"))
+                if is_kept and _tells_of_a_send(update):
                     stored.recorded += outbox_sent.settle_by_receipt(
                         connection, session.id, update.id, named.chat, moment_ms
                     )

@@ -125,12 +125,12 @@ def move(connections: Connections, head: Head, next_at: int) -> None:
 
 
 def postpone(connections: Connections, head: Head, next_at: int) -> bool:
-    """Let a delivery wait till then; False if it waits longer anyway, or was told meanwhile to go at once."""
+    """Let a delivery wait till then, or longer if it does anyway; False if it was told meanwhile to go at once."""
     ours = (deliveries.c.id == head.id, deliveries.c.state == DeliveryState.WAITING)
     sooner = (deliveries.c.next_at > 0, deliveries.c.next_at < next_at)
     with connections.transaction() as connection:
-        changed = connection.execute(deliveries.update().where(*ours, *sooner).values(next_at=next_at))
-    return changed.rowcount == 1
+        connection.execute(deliveries.update().where(*ours, *sooner).values(next_at=next_at))
+        return connection.scalar(sa.select(deliveries.c.next_at).where(deliveries.c.id == head.id)) != 0
 
 
 def answered_since(connections: Connections, endpoint_id: int, moment: int) -> bool:

@@ -67,8 +67,12 @@ class WebhookWorker:
         if not wait_for_installation(self._connections, self._settings, self._stopping):
             return
         webhook_rows.sync_global_endpoint(self._connections, self._settings)
-        for name, work in (("renew", self._renew), ("trim", self._trim), ("clean", self._clean)):
-            threading.Thread(target=self._until_stopped, args=(work,), name=name, daemon=True).start()
+        threads = [
+            threading.Thread(target=self._until_stopped, args=(work,), name=name, daemon=True)
+            for name, work in (("renew", self._renew), ("trim", self._trim), ("clean", self._clean))
+        ]
+        for thread in threads:
+            thread.start()
         log.info("webhook_worker_started")
         for publication in bus.subscribe(self._connections.redis, bus.DELIVERIES_CHANNEL, tick=TICK_SECONDS):
             if self._stopping.is_set():
@@ -76,8 +80,11 @@ class WebhookWorker:
             self._wake([(each, Way.LINE) for each in _endpoint_ids(publication)] if publication is not None else [])
             if time.monotonic() - self._swept >= SWEEP_SECONDS:
                 self._sweep()
+        ends = time.monotonic() + STOP_SECONDS
         finished = self._lines.stop(STOP_SECONDS)
-        if finished:  # else they are still in use, and go with the process
+        for thread in threads:
+            thread.join(max(0.0, ends - time.monotonic()))
+        if finished and not any(thread.is_alive() for thread in threads):  # else they are in use, and go with the process
             self._fetcher.close()
             self._connections.close()
         log.info("webhook_worker_stopped", finished=finished)

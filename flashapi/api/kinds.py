@@ -89,7 +89,7 @@ class Delete(MethodView):
         try:
             revoked = messages.revoke(backend(), current_session(), message_id, **sending)
         except messages.NotRevocable as refusal:
-            return {"success": False, "message": "Erro ao deletar mensagem", "reason": str(refusal), "data": []}
+            return {"success": False, "message": "Error ao deletar mensagem", "reason": str(refusal), "data": []}
         if revoked is None:
             return {"success": False, "message": "Mensagem não encontrada", "data": []}
         text = said(sending, "Mensagem deletada", "Exclusão adicionada à fila")

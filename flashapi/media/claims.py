@@ -76,6 +76,8 @@ CONTAINERS = {
 }
 """Types that others are built on: what else such a file may be called, since its first bytes don't tell which it is."""
 _BUILT_ON_TOLD = re.compile(rf"application/(?:{_OLE}|{_ZIP}|{_GZIP})")
+_UNTOLD = frozenset({"image/vnd.dxf", "image/jp2", "image/jxl", "image/emf", "image/wmf"})
+"""Pictures that `sniff` doesn't tell, and that WhatsApp shows as plain documents whatever they are called."""
 _TEXTUAL = re.compile(r"text/.+|application/(?:json|xml|javascript|x-javascript|sql|yaml|x-yaml)|.+\+(?:json|xml)")
 
 
@@ -92,6 +94,8 @@ def belongs(claimed: str, found: str | None, head: bytes) -> bool:
         return True
     if found is not None:
         return found in CONTAINERS and CONTAINERS[found].fullmatch(name) is not None
+    if name in _UNTOLD:
+        return True
     if name in TOLD or name.startswith(("image/", "video/", "audio/")) or _BUILT_ON_TOLD.fullmatch(name):
         return False
     return not (b"\0" in head and _TEXTUAL.fullmatch(name))

@@ -4,6 +4,7 @@ Done in parts, each of which holds nobody up; one that is cut off is finished by
 """
 
 import json
+import time
 from collections.abc import Iterable, Iterator, Sequence
 
 import sqlalchemy as sa
@@ -15,7 +16,7 @@ from flashapi.models.messages import messages
 from flashapi.models.outbox import doubts, outbox, stray_receipts
 from flashapi.parts import parts
 from flashapi.removal import REMOVABLE_SENDS
-from flashapi.services import chat_names
+from flashapi.services import chat_names, windows
 from flashapi.services.backend import Backend
 from flashapi.services.chat_names import PHONE_SERVER
 from flashapi.services.history import POLLS
@@ -23,7 +24,7 @@ from flashapi.services.sessions import Row
 
 AT_ONCE = 500
 """Rows removed in one transaction."""
-POSITIONS_AT_ONCE = 20_000
+POSITIONS_AT_ONCE = 2_000
 """Events searched in one query: their texts are compared, which no index helps with."""
 
 
@@ -80,10 +81,16 @@ class _Forgetting:
         for table in (doubts, stray_receipts):
             self._remove(table, table.c.chat.in_(self._names))
 
-    def _messages(self) -> Iterator[list[sa.ColumnElement[bool]]]:
-        """Which messages go; each kind is found by an index."""
+    def _messages(self) -> Iterator[Sequence[sa.ColumnElement[bool]]]:
+        """Which messages go: those of the chat are found by an index, who wrote what is looked at bit by bit."""
         yield [messages.c.chat.in_(self._names)]
-        yield [messages.c.sender.in_(self._authors), messages.c.from_me.is_(False)]
+        written = [messages.c.sender.in_(self._authors), messages.c.from_me.is_(False)]
+        if self._connections.engine.dialect.name != "sqlite":  # nobody waits for another server's search
+            yield written
+            return
+        ours = [messages.c.session_id == self._session_id]
+        for window in windows.upwards(self._connections, messages.c.timestamp, ours):
+            yield [*written, *windows.within(messages.c.timestamp, window)]
 
     def _remove_messages(self, which: Iterable[sa.ColumnElement[bool]]) -> int:
         """And the votes in the polls among them."""
@@ -120,6 +127,7 @@ class _Forgetting:
             here = events.c.position.between(start, start + POSITIONS_AT_ONCE - 1)
             with self._connections.reading() as connection:
                 found = list(connection.scalars(sa.select(events.c.position).where(ours, here, named)))
+            time.sleep(windows.PAUSE_SECONDS)
             for positions in parts(found, AT_ONCE):
                 with self._connections.part() as connection:
                     connection.execute(events.delete().where(events.c.position.in_(positions)))

@@ -53,7 +53,7 @@ def connect(backend: Backend, row: Row) -> dict[str, Any]:
         return {"message": "Qrcode Gerado com sucesso", **codes}
     if not seen.owned:
         raise NoWorker(retry_after=5)
-    if row.paired:
+    if row.paired or seen.state is State.CONNECTING:
         raise Unavailable("A sessão ainda está conectando; tente novamente em instantes")
     raise NotFound("Erro ao buscar qrcode caso continue delete a sessao e crie outra")
 

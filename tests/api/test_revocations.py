@@ -40,7 +40,7 @@ def rows(backend: Backend) -> list[Any]:
 
 
 def refusal(reason: str) -> dict[str, Any]:
-    return {"success": False, "message": "Erro ao deletar mensagem", "reason": reason, "data": []}
+    return {"success": False, "message": "Error ao deletar mensagem", "reason": reason, "data": []}
 
 
 def test_what_somebody_else_wrote_in_a_private_chat_is_not_ours_to_delete(connected: Owner, backend: Backend) -> None:

@@ -68,7 +68,7 @@ def test_admins_take_back_what_others_wrote(people: People, bob_hears: SocketLis
     )
     path = f"/api/chat/delete/{message_id}"
     refused = people.installation.request("DELETE", path, key=people.second.key).json()
-    assert (refused["success"], refused["message"]) == (False, "Erro ao deletar mensagem")
+    assert (refused["success"], refused["message"]) == (False, "Error ao deletar mensagem")
     assert "administradores" in refused["reason"]
     assert people.first.api("DELETE", path)["message"] == "Mensagem deletada"
     told = bob_hears.wait_event("message_update", lambda data: data["id"] == message_id and data.get("revoked"))

@@ -8,7 +8,7 @@ from workers import neonize_loader
 
 
 def load_neonize() -> None:
-    """Load the installed neonize, once. A folder whose tests import what needs it calls this in its conftest."""
+    """Load the installed neonize, once."""
     if "neonize" in sys.modules:
         return
     with warnings.catch_warnings():

@@ -139,6 +139,9 @@ def test_one_session_with_many_questions_leaves_room_for_the_others(
     assert busy.value.status == 503 and busy.value.details["retry_after"]
     with pytest.raises(SessionNotConnected):  # its answer
         ask(connections, other)
+    row = add_send(connections, session_id, direct=True, recipient=GROUP)
+    with pytest.raises(SessionNotConnected):  # a send takes no room
+        dispatcher.answer(dispatcher.enqueue("sandbox", 0, session_id, Action.SEND, row=row), 4)
     stuck.set()
     for job in waiting:
         with pytest.raises(SessionNotConnected):

@@ -4,13 +4,15 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+import sqlalchemy as sa
 from neonize.exc import NeonizeError
 from neonize.proto import Neonize_pb2 as wire
 
 from flashapi import outbox_doubts
 from flashapi.connections import Connections
+from flashapi.errors import Unavailable
 from flashapi.models.base import now_ms
-from flashapi.models.outbox import doubts
+from flashapi.models.outbox import doubts, outbox, queues
 from flashapi.settings import Settings
 from tests.support.servers import wait_until
 from tests.workers.rows import add_send
@@ -109,3 +111,17 @@ def test_a_receipt_outlives_the_process_that_got_it(
     wait_until(lambda: state_of(connections, send) == "sent", "the ack came after all", 5)
     with connections.reading() as connection:
         assert [each.row_id for each in outbox_doubts.attempts_in(connection, session.session_id, GROUP)] == [doubtful]
+
+
+def test_a_file_that_could_not_be_uploaded_lets_others_by_and_is_tried_again_for_a_day(
+    connections: Connections, session_id: str, session: LiveSession
+) -> None:
+    with connections.transaction() as connection:
+        connection.execute(queues.update().values(paused=True))
+    young, old = [add_send(connections, session_id, recipient=GROUP) for _ in range(2)]
+    with connections.transaction() as connection:
+        connection.execute(outbox.update().where(outbox.c.id == old).values(created_at=now_ms() - 25 * 3_600_000))
+        found = connection.execute(sa.select(outbox).where(outbox.c.id.in_([young, old]))).all()
+    for row in found:
+        session.outbox._sender.finish_unsent(row, Unavailable("Os servidores de mídia não responderam"))
+    assert (state_of(connections, young), state_of(connections, old)) == ("scheduled", "failed")

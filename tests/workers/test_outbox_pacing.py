@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from flashapi import bus
 from flashapi.connections import Connections
+from flashapi.errors import NotRegistered
 from flashapi.models.base import now_ms
 from flashapi.models.outbox import outbox, priority_of, queues
 from flashapi.queue_settings import Pacing, QueueSettings, from_json, to_json
@@ -71,6 +72,22 @@ def test_a_send_that_did_not_leave_does_not_count(connections: Connections, sess
     assert row is not None and rows.claim(connections, row, 1, CHAT) and rows.unclaim(connections, row, 1)
     with connections.reading() as connection:
         assert open_again(connection, session_id, Pacing(per_minute=1), ZONE, now_ms()) == 0
+    assert rows.claim(connections, row, 1, CHAT)
+    assert rows.mark_failed(connections, row, 1, NotRegistered(), counts=False)
+    with connections.reading() as connection:
+        assert open_again(connection, session_id, Pacing(per_minute=1), ZONE, now_ms()) == 0
+
+
+def test_a_long_delay_goes_on_while_strangers_have_their_turn(connections: Connections, session_id: str) -> None:
+    stranger = add_send(connections, session_id)
+    set_aside(connections, head(connections, session_id), CHAT)
+    add_send(connections, session_id, delay_ms=120_000)
+    delayed = head(connections, session_id, strangers=False)
+    pace = Pace(connections, session_id, ZONE)
+    begins = pace.turn_of(delayed, Queue())
+    assert head(connections, session_id).id == stranger
+    pace.turn_of(head(connections, session_id), Queue())
+    assert pace.turn_of(delayed, Queue()) == begins
 
 
 def test_a_clock_set_back_stops_nothing(connections: Connections, session_id: str) -> None:

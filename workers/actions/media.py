@@ -30,6 +30,7 @@ from workers.refusals import judge
 log = structlog.get_logger()
 
 UPLOAD_TRIES = 2
+DOWNLOAD_TRIES = 3
 WEBP = "image/webp"
 PREVIEWED = ("image/jpeg", "image/png", "image/webp")
 """Documents of these types get a thumbnail."""
@@ -123,13 +124,21 @@ def download(workshop: Workshop, *, message_id: str, at_most: int | None = None)
     kind, message = receiving.message_with_file(workshop.stored(message_id).message)
     file = getattr(message, kind)
     workshop.files.spool.refuse_beyond_limit(file.fileLength)
-    with workshop.files.spool.draft(at_most) as draft:
-        if workshop.client.proxy:
-            with workshop.files.slots.taken(workshop.client):
-                draft.write(_through_proxy(workshop, message, file.fileLength))
-        else:
-            receiving.fetch_into(draft, kind, file, workshop.mode)
-        return draft.keep(received_name(workshop.session_id, message_id))
+    name = received_name(workshop.session_id, message_id)
+    if workshop.client.proxy:
+        with workshop.files.spool.draft(at_most) as draft, workshop.files.slots.taken(workshop.client):
+            draft.write(_through_proxy(workshop, message, file.fileLength))
+            return draft.keep(name)
+    ends = time.monotonic() + patience.to_fetch(file.fileLength)
+    for tries_left in reversed(range(DOWNLOAD_TRIES)):
+        try:
+            with workshop.files.spool.draft(at_most) as draft:
+                receiving.fetch_into(draft, kind, file, workshop.mode)
+                return draft.keep(name)
+        except WhatsAppError:
+            if not tries_left or time.monotonic() > ends:
+                raise
+    raise AssertionError("one of the tries has returned or raised")
 
 
 def _through_proxy(workshop: Workshop, message: Message, size: int) -> bytes:
