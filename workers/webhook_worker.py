@@ -84,7 +84,7 @@ class WebhookWorker:
         finished = self._lines.stop(STOP_SECONDS)
         for thread in threads:
             thread.join(max(0.0, ends - time.monotonic()))
-        if finished and not any(thread.is_alive() for thread in threads):  # else they are in use, and go with the process
+        if finished and not any(thread.is_alive() for thread in threads):  # else in use, and gone with the process
             self._fetcher.close()
             self._connections.close()
         log.info("webhook_worker_stopped", finished=finished)
