@@ -21,7 +21,7 @@ migrate: .venv/runtime ## bring the database to this version's schema
 	@$(BIN)/python -m workers migrate
 
 test: .venv/development ## run all tests; they start what they need
-	@$(BIN)/python -m pytest -m "not alone" --numprocesses $(TESTS_AT_ONCE) --dist loadfile \
+	@$(BIN)/python -m pytest -m "not alone" --numprocesses $(TESTS_AT_ONCE) --dist loadfile --no-loadscope-reorder \
 		-p tests.support.coverage --surface=check
 	@$(BIN)/python -m pytest -m alone
 

@@ -18,6 +18,13 @@ from workers.migrations import migrate
 
 load_neonize()  # before any test module imports what needs it
 
+LONGEST = ("e2e", "sandbox", "contract")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, so that processes side by side end at about the same time."""
+    items.sort(key=lambda item: item.path.parent.name not in LONGEST)
+
 
 @pytest.fixture(scope="session")
 def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:

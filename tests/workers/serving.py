@@ -81,7 +81,10 @@ def lease_of(client: "redis.Redis", shard: int = 0) -> shards.Lease:
 
 
 def connect(session: LiveSession, client: SlowClient, tools: Tools) -> None:
-    """Have the session logged in with this client."""
+    """Have the session logged in with this client, once what it was to do before is done: that may be to stop."""
+    settled = threading.Event()
+    session._control.put(settled.set)
+    assert settled.wait(5)
     login: Any = Login(session.session_id, 0, tools.inbound, News(session))
     login.client, login.phase = client, Phase.CONNECTED
     session._login = login
