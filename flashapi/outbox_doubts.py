@@ -12,6 +12,7 @@ from math import inf
 import sqlalchemy as sa
 
 from flashapi.connections import Connections
+from flashapi.inserts import insert_if_new
 from flashapi.models.outbox import SendState, doubts, outbox, stray_receipts
 
 CLOCKS_MS = 2_000
@@ -118,11 +119,8 @@ def receipts_in(connection: sa.Connection, session_id: str, chat: str) -> list[R
 
 def note_receipt(connection: sa.Connection, session_id: str, chat: str, receipt: Receipt) -> None:
     """Keep a receipt of a message that no send is known to have become; not twice."""
-    verb = "OR IGNORE" if connection.dialect.name == "sqlite" else "IGNORE"
-    connection.execute(
-        stray_receipts.insert().prefix_with(verb),
-        {"session_id": session_id, "message_id": receipt.message_id, "chat": chat, "moment": receipt.moment},
-    )
+    row = {"session_id": session_id, "message_id": receipt.message_id, "chat": chat, "moment": receipt.moment}
+    insert_if_new(connection, stray_receipts, row)
 
 
 def forget_receipt(connection: sa.Connection, session_id: str, message_id: str) -> None:

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from flashapi import bus, outbox_doubts
 from flashapi.connections import Connections
 from flashapi.errors import FlashAPIError, OutcomeUnknown, QueueFull
+from flashapi.inserts import insert_if_new
 from flashapi.models.base import now_ms
 from flashapi.models.outbox import (
     COUNTED_STATES,
@@ -215,10 +216,9 @@ def is_in_flight(connection: sa.Connection, session_id: str, chat: str) -> bool:
 
 def ensure_queue(connection: sa.Connection, session_id: str) -> None:
     """See to it that the session's queue has its row."""
-    verb = "OR IGNORE" if connection.dialect.name == "sqlite" else "IGNORE"
     empty = {"session_id": session_id, "paused": False, "delay_ms": 0, "restrictions": 0}
     numbers = {state.value: 0 for state in COUNTED_STATES}
-    connection.execute(queues.insert().prefix_with(verb), empty | numbers)
+    insert_if_new(connection, queues, empty | numbers)
 
 
 def wire(error: FlashAPIError) -> str:

@@ -4,7 +4,8 @@ In parts, since one transaction would hold SQLite's only write lock for longer t
 row goes last, so that whoever finds a deleted session with rows goes on where somebody else was cut off.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -17,6 +18,7 @@ from flashapi.models.groups import groups
 from flashapi.models.messages import messages
 from flashapi.models.outbox import SendState, doubts, idempotency_keys, outbox, queues, stray_receipts
 from flashapi.models.sessions import sessions
+from flashapi.parts import parts
 
 BATCH = 500
 """So many rows a statement, and a transaction."""
@@ -88,8 +90,7 @@ def remove_left_behind(connections: Connections, kept_ms: int = LEFT_FOR_MS) -> 
 
 def remove_deliveries(connection: sa.Connection, ids: Sequence[int]) -> None:
     """Delete deliveries and the log of their attempts."""
-    for first in range(0, len(ids), BATCH):
-        batch = ids[first : first + BATCH]
+    for batch in parts(ids, BATCH):
         connection.execute(attempts.delete().where(attempts.c.delivery_id.in_(batch)))
         connection.execute(deliveries.delete().where(deliveries.c.id.in_(batch)))
 
@@ -106,33 +107,31 @@ def _close_endpoints(connections: Connections, session_id: str) -> list[int]:
         return list(connection.scalars(sa.select(endpoints.c.id).where(its)))
 
 
-def _remove_deliveries_where(connections: Connections, which: sa.ColumnElement[bool]) -> None:
+def _batches(connections: Connections, query: sa.Select[Any]) -> Iterator[Sequence[Any]]:
+    """What the query finds, some at a time until there is nothing more: whoever gets them removes them."""
     while True:
         with connections.reading() as connection:
-            ids = list(connection.scalars(sa.select(deliveries.c.id).where(which).limit(BATCH)))
-        if not ids:
+            found = connection.execute(query.limit(BATCH)).all()
+        if not found:
             return
+        yield found
+
+
+def _remove_deliveries_where(connections: Connections, which: sa.ColumnElement[bool]) -> None:
+    for found in _batches(connections, sa.select(deliveries.c.id).where(which)):
         with connections.part() as connection:
-            remove_deliveries(connection, ids)
+            remove_deliveries(connection, [row.id for row in found])
 
 
 def _remove_where(connections: Connections, table: sa.Table, which: sa.ColumnElement[bool]) -> None:
-    while True:
-        with connections.reading() as connection:
-            ids = list(connection.scalars(sa.select(table.c.id).where(which).limit(BATCH)))
-        if not ids:
-            return
+    for found in _batches(connections, sa.select(table.c.id).where(which)):
         with connections.part() as connection:
-            connection.execute(table.delete().where(table.c.id.in_(ids)))
+            connection.execute(table.delete().where(table.c.id.in_([row.id for row in found])))
 
 
 def _remove_keys(connections: Connections, session_id: str) -> None:
     its = _KEYS.session_id == session_id
-    while True:
-        with connections.reading() as connection:
-            found = connection.execute(sa.select(_KEYS.route, _KEYS.key).where(its).limit(BATCH)).all()
-        if not found:
-            return
+    for found in _batches(connections, sa.select(_KEYS.route, _KEYS.key).where(its)):
         named = sa.tuple_(_KEYS.route, _KEYS.key).in_([tuple(row) for row in found])
         with connections.part() as connection:
             connection.execute(idempotency_keys.delete().where(its, named))

@@ -28,6 +28,7 @@ from flashapi.errors import DatabaseUnavailable
 from flashapi.media.embedding import Embedder
 from flashapi.media.spool import Spool
 from flashapi.models.sessions import sessions
+from flashapi.parts import parts
 from flashapi.settings import Settings
 from flashapi.streams import Hub
 
@@ -169,8 +170,8 @@ class Gateway:
 
     def _living(self, hashes: list[str]) -> set[str]:
         living: set[str] = set()
-        for first in range(0, len(hashes), ASKED_AT_ONCE):
-            asked = sa.select(sessions.c.key_hash).where(sessions.c.key_hash.in_(hashes[first : first + ASKED_AT_ONCE]))
+        for batch in parts(hashes, ASKED_AT_ONCE):
+            asked = sa.select(sessions.c.key_hash).where(sessions.c.key_hash.in_(batch))
             with self._connections.reading() as connection:
                 living.update(connection.scalars(asked))
         return living

@@ -4,7 +4,6 @@ Done in parts, each of which holds nobody up; one that is cut off is finished by
 """
 
 import json
-import time
 from collections.abc import Iterable, Iterator, Sequence
 
 import sqlalchemy as sa
@@ -24,8 +23,6 @@ from flashapi.services.sessions import Row
 
 AT_ONCE = 500
 """Rows removed in one transaction."""
-POSITIONS_AT_ONCE = 2_000
-"""Events searched in one query: their texts are compared, which no index helps with."""
 
 
 def forget(backend: Backend, session: Row, *, jid: str) -> int:
@@ -120,14 +117,10 @@ class _Forgetting:
         """Whatever names them: the delivery of such an event, where it is still to be made, becomes a dead letter."""
         ours = events.c.session_id == self._session_id
         named = sa.or_(*(events.c.data.contains(json.dumps(name), autoescape=True) for name in self._spelled))
-        with self._connections.reading() as connection:
-            bounds = sa.select(sa.func.min(events.c.position), sa.func.max(events.c.position)).where(ours)
-            first, last = connection.execute(bounds).one()
-        for start in range(first, last + 1, POSITIONS_AT_ONCE) if first is not None else ():
-            here = events.c.position.between(start, start + POSITIONS_AT_ONCE - 1)
+        for window in windows.upwards(self._connections, events.c.position, [ours]):
+            here = windows.within(events.c.position, window)
             with self._connections.reading() as connection:
-                found = list(connection.scalars(sa.select(events.c.position).where(ours, here, named)))
-            time.sleep(windows.PAUSE_SECONDS)
+                found = list(connection.scalars(sa.select(events.c.position).where(ours, *here, named)))
             for positions in parts(found, AT_ONCE):
                 with self._connections.part() as connection:
                     connection.execute(events.delete().where(events.c.position.in_(positions)))

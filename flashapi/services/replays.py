@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from flashapi.errors import InvalidInput
 from flashapi.models.base import now_ms
 from flashapi.models.events import GLOBAL, DeliveryState, Origin, deliveries, events
+from flashapi.parts import parts
 from flashapi.services import endpoints, sessions, windows
 from flashapi.services.backend import Backend
 from flashapi.services.deliveries import get
@@ -90,8 +91,8 @@ def _insert(backend: Backend, endpoint_id: int, positions: list[int]) -> int:
     """Write the deliveries, some at a time; how many."""
     constant = (sa.literal(endpoint_id), sa.literal(Origin.REPLAY.value), sa.literal(now_ms()))
     count = 0
-    for first in range(0, len(positions), BATCH):
-        some = events.c.position.in_(positions[first : first + BATCH])
+    for batch in parts(positions, BATCH):
+        some = events.c.position.in_(batch)
         told = sa.select(events.c.position, events.c.session_id, events.c.name, *constant).where(some)
         names = ["position", "session_id", "event", "endpoint_id", "origin", "created_at"]
         with backend.connections.transaction() as connection:

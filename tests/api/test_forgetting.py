@@ -15,7 +15,7 @@ from flashapi.models.contacts import contacts
 from flashapi.models.events import events
 from flashapi.models.messages import messages
 from flashapi.models.outbox import doubts, outbox, stray_receipts
-from flashapi.services import forgetting
+from flashapi.services import forgetting, windows
 from flashapi.services.backend import Backend
 from flashapi.settings import Settings
 from tests.api.conftest import Caller, Owner, own_session, write
@@ -141,7 +141,7 @@ def test_another_sessions_rows_stay(alice: Owner, root: Caller, backend: Backend
 
 def test_much_goes_in_parts(alice: Owner, backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(forgetting, "AT_ONCE", 3)
-    monkeypatch.setattr(forgetting, "POSITIONS_AT_ONCE", 4)
+    monkeypatch.setattr(windows, "ROWS", 4)
     for number in range(10, 20):
         add_message(backend, alice.id, number, chat=JID, sender=JID, created_at=now_ms())
         add_event(backend, alice.id, number, {"from": JID})

@@ -9,6 +9,7 @@ from neonize.exc import NeonizeError
 from flashapi.connections import Connections
 from flashapi.dispatch import Action
 from flashapi.errors import SessionNotConnected
+from flashapi.parts import parts
 from workers import contact_rows, group_rows, people
 from workers.addressing import Asks, Whose
 from workers.from_whatsapp import LID_SERVER, PHONE_SERVER, jid_text
@@ -45,18 +46,18 @@ def _contacts(client: Asks, connections: Connections, whose: Whose, session: str
         if entry.JID.User and entry.JID.Server in (PHONE_SERVER, LID_SERVER)
     ]
     found = people.introduce(client, connections, whose, [jid_text(entry.JID) for entry in entries])
-    for start in range(0, len(entries), ROWS_AT_ONCE):
+    for batch in parts(entries, ROWS_AT_ONCE):
         with connections.transaction() as connection:
-            for entry in entries[start : start + ROWS_AT_ONCE]:
+            for entry in batch:
                 contact_rows.note(connection, session, found[jid_text(entry.JID)], **_facts(entry.Info))
     return len({found[jid_text(entry.JID)].preferred for entry in entries})
 
 
 def _groups(client: Asks, connections: Connections, whose: Whose, session: str) -> int:
     infos: Sequence[Any] = client.call("get_joined_groups")
-    for start in range(0, len(infos), ROWS_AT_ONCE):
+    for batch in parts(infos, ROWS_AT_ONCE):
         with connections.transaction() as connection:
-            group_rows.save_all(connection, whose, session, infos[start : start + ROWS_AT_ONCE])
+            group_rows.save_all(connection, whose, session, batch)
     with connections.transaction() as connection:
         group_rows.remove_others(connection, session, [jid_text(info.JID) for info in infos])
     return len(infos)

@@ -129,8 +129,9 @@ def download(workshop: Workshop, *, message_id: str, at_most: int | None = None)
         with workshop.files.spool.draft(at_most) as draft, workshop.files.slots.taken(workshop.client):
             draft.write(_through_proxy(workshop, message, file.fileLength))
             return draft.keep(name)
-    ends = time.monotonic() + patience.to_fetch(file.fileLength)
-    for tries_left in reversed(range(DOWNLOAD_TRIES)):
+    ends, tries_left = time.monotonic() + patience.to_fetch(file.fileLength), DOWNLOAD_TRIES
+    while True:
+        tries_left -= 1
         try:
             with workshop.files.spool.draft(at_most) as draft:
                 receiving.fetch_into(draft, kind, file, workshop.mode)
@@ -138,7 +139,6 @@ def download(workshop: Workshop, *, message_id: str, at_most: int | None = None)
         except WhatsAppError:
             if not tries_left or time.monotonic() > ends:
                 raise
-    raise AssertionError("one of the tries has returned or raised")
 
 
 def _through_proxy(workshop: Workshop, message: Message, size: int) -> bytes:
