@@ -48,9 +48,7 @@ class LiveSession:
         self.questions = Lane(f"questions-{row.id[:8]}", width=2)
         self.files = Lane(f"files-{row.id[:8]}", width=2)
         self.report = Report(tools.connections, row.id, lease.epoch)
-        self.outbox = OutboxRunner(
-            self, tools.connections, tools.inbound.early, tools.files, tools.settings.timezone
-        )
+        self.outbox = OutboxRunner(self, tools)
         self.connected = threading.Event()
         self._lease = lease
         self._tools = tools

@@ -7,17 +7,15 @@ from dataclasses import dataclass
 
 import structlog
 
-from flashapi.connections import Connections
 from flashapi.errors import FlashAPIError
 from flashapi.models.base import now_ms
 from workers import outbox_rows as rows
-from workers.early_receipts import EarlyReceipts
 from workers.lane_worker import Ticket
 from workers.lanes import Lane
-from workers.media.files import Files
 from workers.outbox_pacing import Pace
 from workers.outbox_prepared import Session
 from workers.outbox_sends import Sender
+from workers.tools import Tools
 from workers.waiting import persistently
 
 log = structlog.get_logger()
@@ -44,13 +42,11 @@ class _Turn:
 class OutboxRunner:
     """Sends the rows of one session, one after the other, woken by jobs and by the sweeper."""
 
-    def __init__(
-        self, session: Session, connections: Connections, early: EarlyReceipts, files: Files, timezone: str
-    ) -> None:
+    def __init__(self, session: Session, tools: Tools) -> None:
         self._session = session
-        self._connections = connections
-        self._pace = Pace(connections, session.session_id, timezone)
-        self._sender = Sender(session, connections, early, files, self._pace)
+        self._connections = tools.connections
+        self._pace = Pace(tools.connections, session.session_id, tools.settings.timezone)
+        self._sender = Sender(session, tools, self._pace)
         self._lane = Lane(f"sends-{session.session_id[:8]}", idle_seconds=60)
         self._changed = threading.Condition()
         self._woken = False

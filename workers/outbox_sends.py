@@ -9,7 +9,6 @@ import structlog
 from neonize.exc import NeonizeError
 from neonize.proto.waE2E.WAWebProtobufsE2E_pb2 import Message
 
-from flashapi.connections import Connections
 from flashapi.errors import (
     DatabaseUnavailable,
     FlashAPIError,
@@ -26,21 +25,16 @@ from flashapi.timestamps import iso
 from workers import outbox_restrictions, outbox_sent, outbox_strangers, people
 from workers import outbox_rows as rows
 from workers.clients import Client
-from workers.early_receipts import EarlyReceipts
 from workers.from_whatsapp import jid_text
-from workers.media.files import Files
 from workers.outbox_pacing import TYPING_AT_MOST_MS, Pace
 from workers.outbox_prepared import Preparer, Session, Target
 from workers.outbox_typing import Typing
 from workers.send_errors import Left, judge
+from workers.tools import Tools
 from workers.waiting import persistently
 
 log = structlog.get_logger()
 
-CLAIM_SECONDS_AT_MOST = 0.03
-"""A row is claimed shortly before its moment, by as much as that has taken lately: it must not make the row late, and
-a row that is claimed is in doubt if the process dies."""
-FORGETTING = 0.9
 FILES_AGAIN_MS, FILES_TRIED_FOR_MS = 60_000, 24 * 3_600_000
 """A queued file that could not be uploaded is tried again after so long, for so long."""
 CLOCKS_DIFFER_SECONDS = 0.005
@@ -60,17 +54,15 @@ class _Ready:
 class Sender:
     """Sends rows of one session; called by its runner, one row at a time."""
 
-    def __init__(
-        self, session: Session, connections: Connections, early: EarlyReceipts, files: Files, pace: Pace
-    ) -> None:
+    def __init__(self, session: Session, tools: Tools, pace: Pace) -> None:
         self._session = session
-        self._connections = connections
-        self._early = early
-        self._files = files
+        self._connections = tools.connections
+        self._early = tools.inbound.early
+        self._files = tools.files
+        self._claim_time = tools.claim_time
         self._pace = pace
-        self._preparer = Preparer(session, connections, files, pace)
+        self._preparer = Preparer(session, tools.connections, tools.files, pace)
         self._typing, self._direct_typing = Typing(), Typing()
-        self._claim_seconds = CLAIM_SECONDS_AT_MOST / 3
 
     def turn_to(self, row: rows.Row | None) -> None:
         """This row comes next, or none: no other is being typed any more."""
@@ -87,12 +79,12 @@ class Sender:
             return
         ready = _Ready(target, self._preparer.message(row, target))
         moment = time.monotonic() if row.direct else max(moment, time.monotonic())
-        if not row.direct and not wait(moment - (0.0 if row.delay_ms else self._claim_seconds), True):
+        if not row.direct and not wait(moment - (0.0 if row.delay_ms else self._claim_time.seconds), True):
             return
         if row.delay_ms:
             ends = max(moment, time.monotonic()) + min(row.delay_ms, TYPING_AT_MOST_MS) / 1_000
             moment = self._typing_of(row).show(row, target, ends)
-            if not wait(moment - self._claim_seconds, not row.direct):
+            if not wait(moment - self._claim_time.seconds, not row.direct):
                 return
         self._claim_and_send(row, queue, ready, moment)
 
@@ -176,8 +168,7 @@ class Sender:
         if not (may_act and rows.claim(self._connections, row, self._session.epoch, chat, stranger=stranger)):
             return  # cancelled or paused meanwhile, or no longer ours
         self._preparer.forget(row)
-        took = time.monotonic() - began
-        self._claim_seconds = min(CLAIM_SECONDS_AT_MOST, max(took, FORGETTING * self._claim_seconds))
+        self._claim_time.took(time.monotonic() - began)
         if (left := moment - time.monotonic()) > 0:
             time.sleep(left)
         self._pace.began(row, max(moment, time.monotonic()), stranger=stranger)

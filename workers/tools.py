@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from flashapi.connections import Connections
 from flashapi.settings import Settings
+from workers.claim_time import ClaimTime
 from workers.clients import DeviceStores
 from workers.door import Door
 from workers.inbound import Inbound
@@ -24,3 +25,4 @@ class Tools:
     files: Files
     dial_slots: threading.BoundedSemaphore  # so that a restart doesn't dial hundreds at once
     registrations: Registrations = field(default_factory=Registrations)
+    claim_time: ClaimTime = field(default_factory=ClaimTime)
