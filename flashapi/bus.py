@@ -26,6 +26,7 @@ log = structlog.get_logger()
 
 CHANNEL = "flashapi:events"
 DELIVERIES_CHANNEL = "flashapi:deliveries"
+_TURNS = "turns"
 
 RETRY_SECONDS = 0.1
 RETRY_AT_MOST_SECONDS = 2.0
@@ -89,8 +90,24 @@ def take_turn(connection: sa.Connection, session_id: str) -> None:
     So a session's events become visible in the order of their positions, which is what readers go by. On SQLite there
     is one writer anyway. A transaction that changes rows which others change too does this first: no deadlocks.
     """
-    if connection.dialect.name != "sqlite":
+    if connection.dialect.name == "sqlite":
+        return
+    taken = _turns_taken(connection)
+    if session_id not in taken:
         connection.execute(sa.select(sessions.c.id).where(sessions.c.id == session_id).with_for_update())
+        taken.add(session_id)
+
+
+def _turns_taken(connection: sa.Connection) -> set[str]:
+    """The sessions whose turn this transaction has: it keeps them to its end."""
+    current = connection.get_transaction()
+    of: sa.RootTransaction | None
+    taken: set[str]
+    of, taken = connection.info.get(_TURNS, (None, set()))
+    if current is None or of is not current:
+        taken = set()
+        connection.info[_TURNS] = current, taken
+    return taken
 
 
 def _as_row(

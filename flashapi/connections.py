@@ -5,21 +5,26 @@ the wait for another writer happens here, in `time.sleep`, which is cooperative 
 own busy wait would stop every request of the process.
 """
 
+import math
 import random
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pymysql
 import redis
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError, OperationalError
 
 from flashapi.errors import CommitUnknown, DatabaseUnavailable
 from flashapi.settings import Settings
 
 LOCK_WAIT_SECONDS = 5.0
+IDLE_SECONDS = 1.0
+"""A connection to the server that was not used for so long is looked at before it is."""
+_USED = "used"
 SCHEMA_ERRORS = ("no such table", "no such column", "no column named", "Unknown column")
 """OperationalErrors that waiting doesn't mend: a migration is missing."""
 
@@ -100,12 +105,14 @@ def create_engine(url: str, pool_size: int = 20, answer_within: int | None = 30)
         pool_size=pool_size,
         hide_parameters=True,
         max_overflow=0,
-        pool_pre_ping=True,
         pool_recycle=1_800,
         isolation_level="READ COMMITTED",
         connect_args={"connect_timeout": 5, "read_timeout": answer_within, "write_timeout": answer_within},
     )
     event.listen(engine, "connect", _prepare_mysql)
+    event.listen(engine, "connect", _note_use)
+    event.listen(engine, "checkout", _see_that_it_lives)
+    event.listen(engine, "checkin", _note_use)
     return engine
 
 
@@ -168,6 +175,23 @@ def _prepare_mysql(dbapi_connection: Any, _record: Any) -> None:
     with dbapi_connection.cursor() as cursor:
         cursor.execute("SET time_zone='+00:00', sql_mode='STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'")
         cursor.execute("SET innodb_lock_wait_timeout=5")
+
+
+def _see_that_it_lives(dbapi_connection: Any, record: Any, _fairy: Any) -> None:
+    """Look at a connection that has been idle before it is used: the server may have closed it.
+
+    SQLAlchemy's `pool_pre_ping` asks each time, which is every tenth question to the server while messages are sent.
+    """
+    if time.monotonic() - record.info.get(_USED, -math.inf) < IDLE_SECONDS:
+        return
+    try:
+        dbapi_connection.ping(reconnect=False)
+    except pymysql.Error as error:
+        raise InvalidatePoolError() from error
+
+
+def _note_use(_dbapi_connection: Any, record: Any) -> None:
+    record.info[_USED] = time.monotonic()
 
 
 def is_out_of_reach(error: DBAPIError) -> bool:

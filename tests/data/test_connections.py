@@ -121,3 +121,25 @@ def test_a_process_has_no_more_connections_than_it_was_told(database: Settings) 
         thread.join()
     assert len(ended) == 4
     told.close()
+
+
+@pytest.mark.parametrize("idle_seconds, outage", [(0.0, False), (60.0, True)])
+def test_a_connection_that_the_server_has_closed_is_found_out(
+    database: Settings, monkeypatch: pytest.MonkeyPatch, idle_seconds: float, outage: bool
+) -> None:
+    if database.database_url.startswith("sqlite"):
+        pytest.skip("it is about servers")
+    migrate(database)
+    monkeypatch.setattr(module, "IDLE_SECONDS", idle_seconds)
+    ours, killer = Connections(replace(database, database_pool=1)), Connections(database)
+    with ours.reading() as connection:
+        number = connection.execute(sa.text("SELECT CONNECTION_ID()")).scalar_one()
+    with killer.reading() as connection:
+        connection.execute(sa.text(f"KILL {number}"))
+    if outage:  # it was in use just now: that it is gone is seen when it is used, and told
+        with pytest.raises(DatabaseUnavailable), ours.reading() as connection:
+            connection.execute(sa.text("SELECT 1"))
+    with ours.reading() as connection:
+        assert connection.execute(sa.text("SELECT CONNECTION_ID()")).scalar_one() != number
+    ours.close()
+    killer.close()

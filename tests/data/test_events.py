@@ -1,12 +1,19 @@
 """Events are rows with positions, recorded with one delivery for each endpoint that wants them."""
 
+from dataclasses import replace
+
+import pytest
 import sqlalchemy as sa
+from sqlalchemy.exc import OperationalError
 
 from flashapi import bus
 from flashapi.connections import Connections
 from flashapi.events import SessionConnected, SessionDisconnected
 from flashapi.models.events import GLOBAL, deliveries, endpoints
-from flashapi.models.sessions import Reason
+from flashapi.models.sessions import Reason, sessions
+from flashapi.settings import Settings
+from tests.support.facts import add_session
+from workers.migrations import migrate
 
 CONNECTED = SessionConnected(phone="5511911110001", jid="5511911110001@s.whatsapp.net", lid=None, name="Alice")
 STOPPED = SessionDisconnected(reason=Reason.STOPPED)
@@ -61,3 +68,22 @@ def test_each_endpoint_that_wants_it_gets_a_delivery(connections: Connections) -
         (unwanted.position, everything),
         (of_the_disabled.position, everything),
     }
+
+
+def test_a_turn_is_kept_to_the_end_of_its_transaction_and_taken_again_in_the_next(database: Settings) -> None:
+    if database.database_url.startswith("sqlite"):
+        pytest.skip("there is one writer anyway")
+    migrate(database)
+    ours, others = Connections(replace(database, database_pool=1)), Connections(database)
+    session_id = add_session(ours, "alice").id
+    theirs = sa.select(sessions.c.id).where(sessions.c.id == session_id).with_for_update(nowait=True)
+    for _ in range(2):  # on the same connection
+        with ours.transaction() as connection:
+            bus.take_turn(connection, session_id)
+            bus.record(connection, session_id, "alice", CONNECTED)
+            with pytest.raises(OperationalError), others.engine.begin() as other:
+                other.execute(theirs)
+        with others.transaction() as other:
+            assert other.execute(theirs).scalar() == session_id
+    ours.close()
+    others.close()
