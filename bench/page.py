@@ -39,10 +39,14 @@ class Page:
             name, _, only = asked.partition("/")
             for kind in [only] if only else KINDS:
                 found: list[Figures] = []
+                before = _Times.now()
                 for figures in self.runs[name][1](kind):
-                    found.append(figures | {"load average": f"{os.getloadavg()[1]:.1f}", "commit": _commit()})
-                    print(f"{name} on {kind}: {figures}", flush=True)
+                    now = _Times.now()
+                    machine = {"load average": f"{os.getloadavg()[1]:.1f}", "stolen": f"{now.stolen_since(before)} %"}
+                    found.append(figures | machine | {"commit": _commit()})
+                    print(f"{name} on {kind}: {found[-1]}", flush=True)
                     self._keep(name, kind, found)
+                    before = now
 
     def _keep(self, name: str, kind: str, found: list[Figures]) -> None:
         text = ROOT / "docs" / f"{self.name}.md"
@@ -59,8 +63,27 @@ def _where() -> str:
     return (
         "Written by the runs themselves, not by hand. Everything is on one machine: the processes of the installation, "
         f"the simulated network with its phones, and the database ({os.cpu_count()} cores, {platform.machine()}); "
-        "the load average, of five minutes, tells what else it had to do."
+        "the load average, of five minutes, tells what else it had to do, and `stolen` which part of the processors' "
+        "time the host gave to others although it was wanted here."
     )
+
+
+@dataclass(frozen=True)
+class _Times:
+    """What the kernel has counted of all processors' time, in ticks."""
+
+    stolen: int
+    all: int
+
+    @classmethod
+    def now(cls) -> "_Times":
+        """Since the machine was started; the fields of /proc/stat are in proc(5)."""
+        ticks = [int(each) for each in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
+        return cls(ticks[7], sum(ticks))
+
+    def stolen_since(self, before: "_Times") -> int:
+        """In percent of all the time there was."""
+        return round(100 * (self.stolen - before.stolen) / max(1, self.all - before.all))
 
 
 def _commit() -> str:
