@@ -18,6 +18,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from flashapi.events import Event
+from flashapi.indexes import along
 from flashapi.models.base import now_ms
 from flashapi.models.events import GLOBAL, deliveries, endpoints, events
 from flashapi.models.sessions import sessions
@@ -230,7 +231,7 @@ def after(
     """Up to `limit` events behind `position`, oldest first, of one session or of all, of these names or of all."""
     query = sa.select(events).where(events.c.position > position).order_by(events.c.position).limit(limit)
     if session_id is not None:
-        query = query.where(events.c.session_id == session_id)
+        query = along(query.where(events.c.session_id == session_id), events.c.session_id, events.c.position)
     if names is not None:
         query = query.where(events.c.name.in_(names))
     return [_from_row(row) for row in connection.execute(query)]

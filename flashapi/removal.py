@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from flashapi.connections import Connections
+from flashapi.indexes import along
 from flashapi.models.base import now_ms
 from flashapi.models.chats import calls, chats, poll_votes
 from flashapi.models.contacts import contacts, known_people
@@ -67,7 +68,7 @@ def remove_events(connections: Connections, session_id: str, *, before: int | No
         free = (events.c.session_id == session_id, events.c.position > last, ~owed, *old)
         with connections.reading() as connection:
             query = sa.select(events.c.position).where(*free).order_by(events.c.position).limit(BATCH)
-            positions = list(connection.scalars(query))
+            positions = list(connection.scalars(along(query, events.c.session_id, events.c.position)))
         if not positions:
             return
         last = positions[-1]

@@ -47,7 +47,7 @@ def page(
     indexed = [deliveries.c.endpoint_id == endpoint_id]
     if state is not None:
         indexed.append(deliveries.c.state == state)
-    which = indexed + windows.within(deliveries.c.created_at, (since, until))
+    which = windows.within(deliveries.c.created_at, (since, until))
     if event is not None:
         which.append(deliveries.c.event == event)
     if session is not None:
@@ -56,7 +56,7 @@ def page(
     rows: list[Row] = []
     highest = None if before is None else before - 1
     for number, window in enumerate(windows.downwards(backend.connections, deliveries.c.id, indexed, highest), 1):
-        asked = newest_first.where(*windows.within(deliveries.c.id, window)).limit(limit - len(rows))
+        asked = windows.inside(newest_first, deliveries.c.id, indexed, window).limit(limit - len(rows))
         with backend.connections.reading() as connection:
             rows += connection.execute(asked)
         if len(rows) == limit:

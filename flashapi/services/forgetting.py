@@ -118,9 +118,9 @@ class _Forgetting:
         ours = events.c.session_id == self._session_id
         named = sa.or_(*(events.c.data.contains(json.dumps(name), autoescape=True) for name in self._spelled))
         for window in windows.upwards(self._connections, events.c.position, [ours]):
-            here = windows.within(events.c.position, window)
+            query = sa.select(events.c.position).where(named)
             with self._connections.reading() as connection:
-                found = list(connection.scalars(sa.select(events.c.position).where(ours, *here, named)))
+                found = list(connection.scalars(windows.inside(query, events.c.position, [ours], window)))
             for positions in parts(found, AT_ONCE):
                 with self._connections.part() as connection:
                     connection.execute(events.delete().where(events.c.position.in_(positions)))

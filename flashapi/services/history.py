@@ -3,11 +3,13 @@
 import json
 import re
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from flashapi.errors import InvalidInput, NotFound
+from flashapi.indexes import along
 from flashapi.models.chats import chats, poll_votes
 from flashapi.models.groups import groups
 from flashapi.models.messages import NEWEST_FIRST, messages
@@ -18,7 +20,8 @@ from flashapi.timestamps import iso
 
 NO_MESSAGE = "Mensagem não encontrada"
 POLLS = "pollCreationMessage"
-BY_SESSION, BY_CHAT = "ix_messages_session_id_timestamp_id", "ix_messages_session_id_chat_timestamp_id"
+BY_SESSION = (messages.c.session_id, messages.c.timestamp, messages.c.id)
+BY_CHAT = (messages.c.session_id, messages.c.chat, messages.c.timestamp, messages.c.id)
 _SHOWN = [column for column in messages.c if column.name != "raw"]
 """The protobuf is for the workers."""
 _CURSOR = re.compile(r"([0-9]{1,18})\.([0-9]{1,18})")
@@ -70,10 +73,10 @@ def page(
     return {"messages": shown, "total": total, "limit": limit, "offset": offset, "nextBefore": following}
 
 
-def newest(chosen: list[sa.ColumnElement[bool]], index: str, limit: int) -> sa.Select[Any]:
+def newest(chosen: list[sa.ColumnElement[bool]], index: Sequence[sa.Column[Any]], limit: int) -> sa.Select[Any]:
     """The newest messages of those chosen. Left to itself MariaDB reads the session's whole index down to the page."""
     query = sa.select(*_SHOWN).where(*chosen).order_by(*NEWEST_FIRST).limit(limit)
-    return query.with_hint(messages, f"FORCE INDEX ({index})", "mysql")
+    return along(query, *index)
 
 
 def earlier_than(place: Place) -> list[sa.ColumnElement[bool]]:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from flashapi import bus, outbox_states, queue_settings
 from flashapi.errors import Conflict, NeverPaired, NotFound
+from flashapi.indexes import along
 from flashapi.media.spool import file_named_in
 from flashapi.models.outbox import UNKNOWN_STATES, WAITING_STATES, SendState, outbox, priority_of, queues, rank_of
 from flashapi.services import outbox as sending
@@ -59,7 +60,9 @@ def page(
     if before is not None:
         query = query.where(outbox.c.id < before)
     if state is not None:
-        query = query.where(outbox.c.state == state)
+        query = along(query.where(outbox.c.state == state), outbox.c.session_id, outbox.c.state, outbox.c.id)
+    else:
+        query = along(query, outbox.c.session_id, outbox.c.id)
     with backend.connections.reading() as connection:
         rows = connection.execute(query).all()
     shown = rows[:limit]

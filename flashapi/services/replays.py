@@ -41,15 +41,18 @@ def replay(
     theirs = [] if owner == GLOBAL else [events.c.session_id == owner]
     if session is not None:
         theirs.append(events.c.session_id == sessions.get(backend, session).id)
-    which = theirs + windows.within(events.c.time, (since, until))
+    which = windows.within(events.c.time, (since, until))
     if delivery is not None:
         get(backend, owner, endpoint_id, delivery)
-        found = _of_deliveries(backend, [deliveries.c.id == delivery], which)
+        found = _of_deliveries(backend, [deliveries.c.id == delivery], theirs + which)
     else:
         wanted = names if names else endpoint.events
         which += [events.c.name.in_(wanted)] if wanted is not None else []
         lost = (deliveries.c.endpoint_id == endpoint_id, deliveries.c.state == DeliveryState.DEAD)
-        found = _of_deliveries(backend, lost, which) if dead else _of_log(backend, theirs, since, until, which)
+        if dead:
+            found = _of_deliveries(backend, lost, theirs + which)
+        else:
+            found = _of_log(backend, theirs, since, until, which)
     count = _insert(backend, endpoint_id, _collected(found))
     endpoints.wake(backend, endpoint_id)
     return count
@@ -59,8 +62,8 @@ def _of_deliveries(backend: Backend, ours: Sequence[Condition], which: list[Cond
     """The positions of the events of these deliveries that fulfil `which`, some at a time."""
     joined = deliveries.join(events, events.c.position == deliveries.c.position)
     for window in windows.upwards(backend.connections, deliveries.c.id, ours):
-        piece = windows.within(deliveries.c.id, window)
-        asked = sa.select(events.c.position).select_from(joined).where(*ours, *piece, *which)
+        query = sa.select(events.c.position).select_from(joined).where(*which)
+        asked = windows.inside(query, deliveries.c.id, ours, window)
         with backend.connections.reading() as connection:
             yield connection.scalars(asked).all()
 
@@ -72,7 +75,7 @@ def _of_log(
     by_time = not theirs and (since is not None or until is not None)
     column, ends = (events.c.time, (since, until)) if by_time else (events.c.position, (None, None))
     for window in windows.upwards(backend.connections, column, theirs, *ends):
-        asked = sa.select(events.c.position).where(*which, *windows.within(column, window))
+        asked = windows.inside(sa.select(events.c.position).where(*which), column, theirs, window)
         with backend.connections.reading() as connection:
             yield connection.scalars(asked).all()
 

@@ -9,8 +9,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.sql.visitors import iterate
 
 from flashapi.connections import Connections
+from flashapi.indexes import along
 
 ROWS = 1_000
 """How many rows are looked at in one go; a few more where several have the same value."""
@@ -33,8 +35,8 @@ def upwards(
     rows: int | None = None,
 ) -> Iterator[Window]:
     """The rows between `low` and `high` in windows, the lowest first; an index over `which`, `column` is needed."""
-    ascending = sa.select(column).where(*which).order_by(column).limit(1).offset((rows or ROWS) - 1)
-    while (last := _edge(connections, ascending.where(*within(column, (low, high))))) is not None:
+    ascending = sa.select(column).order_by(column).limit(1).offset((rows or ROWS) - 1)
+    while (last := _edge(connections, inside(ascending, column, which, (low, high)))) is not None:
         yield low, last
         low = last + 1
         time.sleep(PAUSE_SECONDS)
@@ -45,8 +47,8 @@ def downwards(
     connections: Connections, column: sa.Column[Any], which: Sequence[Condition], high: int | None
 ) -> Iterator[Window]:
     """The rows up to `high` in windows, the highest first; an index over `which`, `column` is needed."""
-    descending = sa.select(column).where(*which).order_by(column.desc()).limit(1).offset(ROWS - 1)
-    while (first := _edge(connections, descending.where(*within(column, (None, high))))) is not None:
+    descending = sa.select(column).order_by(column.desc()).limit(1).offset(ROWS - 1)
+    while (first := _edge(connections, inside(descending, column, which, (None, high)))) is not None:
         yield first, high
         high = first - 1
         time.sleep(PAUSE_SECONDS)
@@ -57,10 +59,19 @@ def count(connections: Connections, column: sa.Column[Any], which: Sequence[Cond
     """How many rows there are; an index over `which`, `column` is needed."""
     total = 0
     for window in upwards(connections, column, which, rows=COUNTED):
-        counted = sa.select(sa.func.count()).where(*which, *within(column, window))
+        counted = inside(sa.select(sa.func.count()), column, which, window)
         with connections.reading() as connection:
             total += connection.scalar(counted) or 0
     return total
+
+
+def inside(
+    query: sa.Select[Any], column: sa.Column[Any], which: Sequence[Condition], window: Window
+) -> sa.Select[Any]:
+    """What the query finds in a window, by the index for it. Without conditions, or for one row, it needs no help."""
+    named = {part for condition in which for part in iterate(condition) if isinstance(part, sa.Column)}
+    query = query.where(*which, *within(column, window))
+    return along(query, *named, column) if named and column not in named else query
 
 
 def within(column: sa.Column[Any], window: Window) -> list[Condition]:
