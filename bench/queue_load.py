@@ -5,10 +5,12 @@ from datetime import datetime
 from bench.page import Figures
 from bench.queue_common import installation, median_seconds, yes_or_no
 from tests.support.installation import Session
-from tests.support.queueing import Line, make_lines, stuff
+from tests.support.queueing import Line, length, make_lines, stuff
 from tests.support.servers import wait_until
 
 STUFFED = 100_000
+PAGE = 50
+NOBODY = "5511900000001"
 
 
 def stuffed(kind: str) -> Figures:
@@ -16,6 +18,7 @@ def stuffed(kind: str) -> Figures:
     with installation(kind) as (running, url):
         (line,) = make_lines(running, 1, "75")
         line.session.api("PUT", "/api/config/queue", {"gap": 0})
+        _fail(line, PAGE)
         empty = _tasks(line, deep=0)
         line.session.api("POST", "/api/chat/queue/pause")
         stuff(url, line.session, line.friend.number, STUFFED)
@@ -29,20 +32,37 @@ def stuffed(kind: str) -> Figures:
 
 
 def _tasks(line: Line, deep: int) -> dict[str, float]:
-    """The seconds that each takes, with the queue as it is; lists begin at its newest row, and `deep` rows before."""
+    """The seconds that each takes, with the queue as it is; lists begin at its newest row, and `deep` rows before.
+
+    Every list has a full page to show, whatever else there is.
+    """
     session, queue = line.session, "/api/chat/queue"
     session.api("POST", f"{queue}/pause")
-    newest = int(session.send("5511900000001", "a mais nova", useQueue=True)["id"])
-    queued = f"{queue}?limit=50&state=queued"
+    accept = median_seconds(lambda: session.send(NOBODY, "aceita", useQueue=True))
+    newest = int(session.send(NOBODY, "a mais nova", useQueue=True)["id"])
+    queued, failed = (f"{queue}?limit={PAGE}&state={state}" for state in ("queued", "failed"))
     return {
-        "accept": median_seconds(lambda: session.send("5511900000001", "aceita", useQueue=True)),
-        "list queued": median_seconds(lambda: session.api("GET", queued)),
-        "list queued, deep": median_seconds(lambda: session.api("GET", f"{queued}&before={newest - deep}")),
-        "list failed": median_seconds(lambda: session.api("GET", f"{queue}?limit=50&state=failed")),
+        "accept": accept,
+        "list queued": _seconds_a_page(session, queued),
+        "list queued, deep": _seconds_a_page(session, f"{queued}&before={newest - deep}"),
+        "list failed": _seconds_a_page(session, failed),
         "status": median_seconds(lambda: session.api("GET", f"{queue}/status")),
         "send one in front": _seconds_a_send(line, priority=99),
         "send one in its turn": _seconds_a_send(line, priority=0),
     }
+
+
+def _fail(line: Line, count: int) -> None:
+    """Have so many sends fail, since WhatsApp knows no such number."""
+    session = line.session
+    messages = [{"type": "text", "to": NOBODY, "text": "a ninguém"}] * count
+    session.api("POST", "/api/chat/send-bulk", {"messages": messages})
+    wait_until(lambda: not length(session), "all have failed", 120)
+
+
+def _seconds_a_page(session: Session, path: str) -> float:
+    assert len(session.api("GET", path)["data"]["sends"]) == PAGE, f"{path} shows a full page"
+    return median_seconds(lambda: session.api("GET", path))
 
 
 def _seconds_a_send(line: Line, priority: int) -> float:
