@@ -5,7 +5,9 @@ alice and bob own a session each, charlie has no key.
 
 from collections.abc import Iterator
 from typing import Any
+from unittest import mock
 
+import flask_smorest
 import pytest
 import sqlalchemy as sa
 from flask import Flask
@@ -56,6 +58,16 @@ class Owner(Caller):
         super().__init__(client, created["apikey"])
         self.id: str = created["id"]
         self.name: str = created["name"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def without_openapi(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Describing the routes takes two thirds of the time of making an application, and each test makes its own."""
+    if request.node.get_closest_marker("openapi"):
+        yield
+    else:
+        with mock.patch.object(flask_smorest.Blueprint, "register_views_in_doc"):
+            yield
 
 
 @pytest.fixture

@@ -12,6 +12,8 @@ from flashapi.app import create_app
 from flashapi.settings import Settings
 from tests.api.conftest import Caller
 
+pytestmark = pytest.mark.openapi
+
 MULTIPART = "multipart/form-data"
 TAKES_FILE = {f"/api/chat/send-{kind}" for kind in ("image", "video", "audio", "document", "sticker")}
 TAKES_FILE.add("/api/group/update-picture")

@@ -23,6 +23,8 @@ from flashapi.settings import Settings
 from tests.api.conftest import Caller, Owner, own_session
 from tests.support import samples
 
+pytestmark = pytest.mark.openapi
+
 TO = "5599999999999"
 GROUP = "120363012345678901@g.us"
 KEY = {HEADER: "pedido-1"}

@@ -12,6 +12,8 @@ from flashapi.settings import Settings
 from tests.api.conftest import Caller, Owner, own_session
 from workers.migrations import migrate
 
+pytestmark = pytest.mark.openapi
+
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:

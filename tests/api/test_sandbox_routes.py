@@ -16,6 +16,8 @@ from flashapi.settings import Settings
 from tests.api.conftest import Caller
 from tests.support.servers import wait_until
 
+pytestmark = pytest.mark.openapi
+
 ALICE, BOB = "5511900000001", "5511900000002"
 
 
