@@ -8,6 +8,8 @@ import pytest
 
 from flashapi import postman
 
+pytestmark = pytest.mark.openapi
+
 STORED = Path(__file__).resolve().parent.parent.parent / "docs" / "postman.json"
 
 
