@@ -10,9 +10,9 @@ import random
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
-import pymysql
 import redis
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -111,7 +111,7 @@ def create_engine(url: str, pool_size: int = 20, answer_within: int | None = 30)
     )
     event.listen(engine, "connect", _prepare_mysql)
     event.listen(engine, "connect", _note_use)
-    event.listen(engine, "checkout", _see_that_it_lives)
+    event.listen(engine, "checkout", partial(_see_that_it_lives, engine.dialect))
     event.listen(engine, "checkin", _note_use)
     return engine
 
@@ -177,7 +177,7 @@ def _prepare_mysql(dbapi_connection: Any, _record: Any) -> None:
         cursor.execute("SET innodb_lock_wait_timeout=5")
 
 
-def _see_that_it_lives(dbapi_connection: Any, record: Any, _fairy: Any) -> None:
+def _see_that_it_lives(dialect: sa.Dialect, dbapi_connection: Any, record: Any, _fairy: Any) -> None:
     """Look at a connection that has been idle before it is used: the server may have closed it.
 
     SQLAlchemy's `pool_pre_ping` asks each time, which is every tenth question to the server while messages are sent.
@@ -185,8 +185,8 @@ def _see_that_it_lives(dbapi_connection: Any, record: Any, _fairy: Any) -> None:
     if time.monotonic() - record.info.get(_USED, -math.inf) < IDLE_SECONDS:
         return
     try:
-        dbapi_connection.ping(reconnect=False)
-    except pymysql.Error as error:
+        dialect.do_ping(dbapi_connection)
+    except dialect.loaded_dbapi.Error as error:
         raise InvalidatePoolError() from error
 
 
