@@ -12,7 +12,9 @@ def along(query: sa.Select[Any], *columns: sa.Column[Any]) -> sa.Select[Any]:
     EXPLAIN) and read all rows of that `a` up to the place. Told to use the index, it begins at the place (`range`).
     """
     table, last = columns[-1].table, columns[-1]
-    for index in table.indexes:
+    indexes: list[sa.Index | sa.UniqueConstraint] = [*table.indexes]
+    indexes += [each for each in table.constraints if isinstance(each, sa.UniqueConstraint)]
+    for index in indexes:
         start = list(index.columns)[: len(columns)]
         if set(start) == set(columns) and start[-1] is last:
             hint = f"FORCE INDEX ({index.name})"

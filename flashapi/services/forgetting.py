@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import sqlalchemy as sa
 
+from flashapi.indexes import along
 from flashapi.models.chats import calls, chats, poll_votes
 from flashapi.models.contacts import contacts, known_people
 from flashapi.models.events import events
@@ -109,7 +110,7 @@ class _Forgetting:
     def _find(self, table: sa.Table, *which: sa.ColumnElement[bool]) -> list[int]:
         query = sa.select(table.c.id).where(table.c.session_id == self._session_id, *which)
         if table is messages:  # left to itself MariaDB may fetch every row of the session to see who wrote it
-            query = query.with_hint(messages, "FORCE INDEX (uq_messages_identity)", "mysql")
+            query = along(query, messages.c.session_id, messages.c.chat, messages.c.sender, messages.c.message_id)
         with self._connections.reading() as connection:
             return list(connection.scalars(query))
 

@@ -81,6 +81,14 @@ def app(settings: Settings) -> Iterator[Flask]:
 
 
 @pytest.fixture
+def app_on_each(database: Settings, connections: Connections) -> Iterator[Flask]:
+    """The same once on SQLite and once on MariaDB."""
+    made = create_app(database)
+    yield made
+    made.extensions[EXTENSION].connections.close()
+
+
+@pytest.fixture
 def backend(app: Flask) -> Backend:
     """What the application's services stand on."""
     made: Backend = app.extensions[EXTENSION]

@@ -1,13 +1,9 @@
 """A page in the middle of much costs MariaDB what the first one does: it begins to read at its place."""
 
-from collections.abc import Iterator
-
 import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from flashapi.api.current import EXTENSION
-from flashapi.app import create_app
 from flashapi.connections import Connections
 from flashapi.indexes import along
 from flashapi.models.events import deliveries, events
@@ -22,19 +18,11 @@ FEW = 3_000
 
 
 @pytest.fixture
-def app(database: Settings, connections: Connections) -> Iterator[Flask]:
-    """The application on each database."""
-    made = create_app(database)
-    yield made
-    made.extensions[EXTENSION].connections.close()
-
-
-@pytest.fixture
-def alice(connections: Connections, app: Flask) -> Caller:
+def alice(connections: Connections, app_on_each: Flask) -> Caller:
     """A session with very many sends, events and deliveries, all of one kind."""
     session = add_session(connections, "sessao-de-alice")
     _fill(connections, session, add_endpoint(connections, session.id, "https://example.com/"))
-    return Caller(app.test_client(), session.key)
+    return Caller(app_on_each.test_client(), session.key)
 
 
 def _fill(connections: Connections, session: Session, endpoint: int) -> None:

@@ -7,8 +7,6 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 
-from flashapi.app import create_app
-from flashapi.connections import Connections
 from flashapi.models.base import now_ms
 from flashapi.models.chats import calls, poll_votes
 from flashapi.models.contacts import contacts
@@ -28,8 +26,8 @@ NAMES = ["551166660000", "5511966660000", JID, "5511966660000@s.whatsapp.net", L
 
 
 @pytest.fixture
-def app(database: Settings, connections: Connections) -> Flask:
-    return create_app(database)
+def app(app_on_each: Flask) -> Flask:
+    return app_on_each
 
 
 @pytest.fixture

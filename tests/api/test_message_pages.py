@@ -90,7 +90,7 @@ def test_what_is_marked_as_read_is_the_newest_in_time(
 
 @pytest.mark.parametrize("chat, index", [(None, history.BY_SESSION), (BOB, history.BY_CHAT)])
 def test_a_page_is_read_from_its_index_without_sorting(
-    alice: Owner, connections: Connections, chat: str | None, index: list[sa.Column[Any]]
+    alice: Owner, connections: Connections, chat: str | None, index: tuple[sa.Column[Any], ...]
 ) -> None:
     chosen = [messages.c.session_id == alice.id, *history.earlier_than((50, 3))]
     if chat is not None:

@@ -31,16 +31,8 @@ MANY = 20_000
 
 
 @pytest.fixture
-def app(database: Settings, connections: Connections) -> Iterator[Flask]:
-    """The application on each database."""
-    made = create_app(database)
-    yield made
-    made.extensions[EXTENSION].connections.close()
-
-
-@pytest.fixture
-def root(app: Flask, database: Settings) -> Caller:
-    return Caller(app.test_client(), database.global_api_key)
+def root(app_on_each: Flask, database: Settings) -> Caller:
+    return Caller(app_on_each.test_client(), database.global_api_key)
 
 
 def fill(connections: Connections, endpoint: int, sessions: list[Session], number: int) -> list[int]:
